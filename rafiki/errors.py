@@ -1,0 +1,174 @@
+"""Every failure that a user can meet: its name, its HTTP status, and what to do about it.
+
+The class name is the error's name in HTTP answers (`{"error": "<Name>", "message": "..."}`), in the client's
+`RafikiConnectionError`, and in the command line's output. A message says what was wrong and where; a hint says
+what right looks like.
+"""
+
+from typing import Any, Dict, Optional
+
+
+class RafikiError(Exception):
+    """Base of all. `status` is the HTTP status that the API answers with; an instance may override its class's."""
+
+    status = 500
+    hint = ""
+
+    def __init__(self, message: str, hint: Optional[str] = None, status: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if hint is not None:
+            self.hint = hint
+        if status is not None:
+            self.status = status
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def to_json(self) -> Dict[str, Any]:
+        answer = {"error": self.name, "message": self.message}
+        if self.hint:
+            answer["hint"] = self.hint
+        return answer
+
+
+# --- requests -----------------------------------------------------------------------------------------------------
+
+
+class InvalidRequestError(RafikiError):
+    """A request that is malformed in a way that no more specific error names."""
+
+    status = 400
+
+
+class NotFoundError(RafikiError):
+    status = 404
+
+
+class MethodNotAllowedError(RafikiError):
+    status = 405
+
+
+class PayloadTooLargeError(RafikiError):
+    status = 413
+
+
+class UnauthorizedError(RafikiError):
+    """401: sign in (again). 403: signed in, but not allowed to."""
+
+    status = 401
+
+
+class InternalServerError(RafikiError):
+    status = 500
+
+
+class ServiceUnavailableError(RafikiError):
+    status = 503
+
+
+# --- users --------------------------------------------------------------------------------------------------------
+
+
+class InvalidUserError(RafikiError):
+    status = 400
+
+
+class UserExistsError(RafikiError):
+    status = 409
+
+
+class UserAlreadyBannedError(RafikiError):
+    status = 409
+
+
+# --- catalog ------------------------------------------------------------------------------------------------------
+
+
+class InvalidDatasetError(RafikiError):
+    status = 400
+
+
+class InvalidModelError(RafikiError):
+    status = 400
+
+
+class DuplicateModelNameError(RafikiError):
+    status = 409
+
+
+class ModelUsedError(RafikiError):
+    status = 409
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------------
+
+
+class InvalidTrainJobError(RafikiError):
+    status = 400
+
+
+class NoModelsForTrainJobError(RafikiError):
+    status = 400
+
+
+class InsufficientResourcesError(RafikiError):
+    status = 409
+
+
+class InvalidTrialError(RafikiError):
+    status = 404
+
+
+class RunningInferenceJobExistsError(RafikiError):
+    status = 409
+
+
+class InvalidRunningInferenceJobError(RafikiError):
+    status = 404
+
+
+class FencedError(RafikiError):
+    """A runner wrote with an epoch that is no longer its job's current one: it must exit."""
+
+    status = 409
+
+
+# --- what users' files and code do ----------------------------------------------------------------------------------
+
+
+class InvalidModelClassError(RafikiError):
+    """A model template that breaks a rule; the message is one sentence that says which, with the line if known."""
+
+    status = 400
+
+
+class InvalidDatasetFormatException(RafikiError):  # noqa: N818 (the contract's name)
+    """A dataset file that is not in its task's format: which file, row and column, and what was expected."""
+
+    status = 400
+
+
+class InvalidParamsError(RafikiError):
+    """Trained parameters that are not `Params`: names the key and the type."""
+
+    status = 400
+
+
+class InvalidQueryError(RafikiError):
+    """A query that is not what its task says; says where."""
+
+    status = 400
+
+
+class InvalidPredictionError(RafikiError):
+    """A template's prediction that is not what its task says."""
+
+    status = 500
+
+
+class EnvironmentBuildError(RafikiError):
+    """A model's dependencies cannot be had; names the dependency and the reason."""
+
+    status = 400
