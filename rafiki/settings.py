@@ -22,7 +22,7 @@ def _n_usable_cores() -> int:
 def _n_nvidia_gpus() -> int:
     """The GPUs that the NVIDIA driver lists; 0 where there is no driver."""
     try:
-        return len(os.listdir("/proc/driver/nvidia/gpus"))
+        return sum(1 for _ in Path("/proc/driver/nvidia/gpus").iterdir())
     except OSError:
         return 0
 
@@ -52,9 +52,7 @@ class Settings(BaseSettings):
     trial_time_limit_s: float = Field(24 * 3600.0, gt=0, description="longest that one trial may take")
     model_check_time_limit_s: float = Field(300.0, gt=0, description="longest that checking a model may take")
     member_load_time_limit_s: float = Field(600.0, gt=0, description="longest that loading a member may take")
-    max_failures_in_row: int = Field(
-        3, ge=1, description="failed trials from a model's first on, before it is given up"
-    )
+    max_failures_in_row: int = Field(3, ge=1, description="failed trials in a row before a model is given up")
     predict_time_limit_s: float = Field(30.0, gt=0, description="deadline of one prediction request")
     max_predict_body_bytes: int = Field(64 * 2**20, gt=0)
     server_grace_s: float = Field(600.0, gt=0, description="how long runners go on while there is no server")
