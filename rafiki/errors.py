@@ -68,6 +68,13 @@ class ServiceUnavailableError(RafikiError):
     status = 503
 
 
+class InvalidSettingsError(RafikiError):
+    """A setting of the server that cannot be; names it and what it was."""
+
+    status = 400
+    hint = "settings come from flags, from RAFIKI_<NAME> in the environment, or from rafiki.toml"
+
+
 # --- users --------------------------------------------------------------------------------------------------------
 
 
