@@ -1,0 +1,91 @@
+"""The workers of one train job, kept between trials: importing a framework costs more than many a trial."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from rafiki.entities import Model
+from rafiki.environment import resolve_environment
+from rafiki.executor import Executor, Worker, WorkerSpec
+from rafiki.settings import Settings
+
+
+@dataclass(frozen=True)
+class WorkerPlace:
+    """A worker of a model (on a GPU, where it has one), started or about to be."""
+
+    worker_id: str
+    model: Model
+    gpu: int | None
+
+
+class WorkerPool:
+    """Hands out workers by model. At most `n_kept` idle ones stay; beyond that the longest idle one is ended."""
+
+    def __init__(self, settings: Settings, executor: Executor, job_id: str, epoch: int, n_kept: int) -> None:
+        self._settings = settings
+        self._executor = executor
+        self._job_dir = settings.scratch_dir / job_id
+        self._prefix = f"{job_id[:8]}-{epoch}"
+        self._numbers = itertools.count(1)
+        self._n_kept = n_kept
+        self._idle: dict[WorkerPlace, Worker] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def take(self, model: Model, gpu: int | None) -> tuple[WorkerPlace, Worker | None]:
+        """An idle worker of this model and GPU, or the place of one that is yet to be started."""
+        for place, worker in self._idle.items():
+            if place.model.id == model.id and place.gpu == gpu and not worker.exited.done():
+                del self._idle[place]
+                return place, worker
+        return WorkerPlace(f"{self._prefix}-{next(self._numbers)}", model, gpu), None
+
+    async def start(self, place: WorkerPlace, model_path: Path) -> Worker:
+        """Raises `EnvironmentBuildError` when the model's environment cannot be had (any more)."""
+        model = place.model
+        environment, _ = await asyncio.to_thread(resolve_environment, self._settings, model.dependencies)
+        scratch_dir = self._job_dir / place.worker_id
+        cache_dir = self._job_dir / f"cache-{model.id}"
+        for folder in (scratch_dir, cache_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        return await self._executor.start(
+            WorkerSpec(
+                worker_id=place.worker_id,
+                environment=environment,
+                model_path=model_path,
+                model_class=model.model_class,
+                scratch_dir=scratch_dir,
+                cache_dir=cache_dir,
+                n_threads=1,
+                gpus=() if place.gpu is None else (place.gpu,),
+            )
+        )
+
+    def put_back(self, place: WorkerPlace, worker: Worker | None) -> None:
+        """Keep a worker for its model's next trial; a dead one is forgotten."""
+        if worker is None or worker.exited.done():
+            return
+        self._idle[place] = worker
+        while len(self._idle) > self._n_kept:
+            oldest = next(iter(self._idle))
+            self._end(self._idle.pop(oldest))
+
+    def end_idle(self, model_id: str) -> None:
+        """The model's search is over: its workers are not needed any more."""
+        for place in [place for place in self._idle if place.model.id == model_id]:
+            self._end(self._idle.pop(place))
+
+    def _end(self, worker: Worker) -> None:
+        ending = asyncio.create_task(worker.stop())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """End all idle workers in order: their templates' `teardown` is called."""
+        for worker in self._idle.values():
+            self._end(worker)
+        self._idle.clear()
+        await asyncio.gather(*self._ending)
