@@ -1,0 +1,3 @@
+from tests.fake_admin import admin
+
+__all__ = ["admin"]
