@@ -1,0 +1,65 @@
+"""NumPy dtypes as plain data and back: what the params file says about its arrays."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any, Tuple
+
+import numpy as np
+
+_KINDS = "biufcSUVmM?"  # no objects, no references: an array's bytes are all of it
+_SIMPLE = re.compile(r"[<>|=][biufcSUVmM?](\d+(\[\d*[a-zA-Z]+(/\d+)?\])?)?")
+_MAX_DEPTH = 16
+
+
+@functools.lru_cache(maxsize=256)
+def describe_dtype(dtype: np.dtype[Any]) -> Any:
+    """`dtype` as text (`dtype.str`), or, for one with fields or a subarray, as a list of JSON-able values.
+
+    ValueError where its arrays are not defined by their bytes alone (objects, types of other packages).
+    """
+    description = _describe(dtype)
+    if build_dtype(description) != dtype:
+        raise ValueError(f"dtype {dtype} is not one of NumPy's own")
+    return description
+
+
+def _describe(dtype: np.dtype[Any]) -> Any:
+    if dtype.hasobject or dtype.kind not in _KINDS:
+        raise ValueError(f"dtype {dtype}")
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return ["subarray", _describe(base), list(shape)]
+    if dtype.names is not None and dtype.fields is not None:
+        fields = [[name, _describe(dtype.fields[name][0]), dtype.fields[name][1]] for name in dtype.names]
+        return ["fields", fields, dtype.itemsize]
+    return dtype.str
+
+
+def build_dtype(description: Any, depth: int = 0) -> np.dtype[Any]:
+    """The dtype of a description, which may be forged: ValueError or TypeError where it is none of ours."""
+    if isinstance(description, str):
+        if not _SIMPLE.fullmatch(description):
+            raise ValueError(f"no dtype of ours: {description[:80]!r}")
+        return np.dtype(description)
+    if depth > _MAX_DEPTH:
+        raise ValueError("a dtype nested too deeply")
+    kind, content, extent = description
+    if kind == "subarray":
+        return np.dtype((build_dtype(content, depth + 1), checked_shape(extent)))
+    if kind == "fields":
+        names, formats, offsets = [], [], []
+        for name, field, offset in content:
+            names.append(name)
+            formats.append(build_dtype(field, depth + 1))
+            offsets.append(offset)
+        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": extent})
+    raise ValueError(f"no dtype of ours: {kind!r}")
+
+
+def checked_shape(shape: Any) -> Tuple[int, ...]:
+    """A shape from JSON."""
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError("a shape must be a list of sizes")
+    return tuple(shape)
