@@ -1,0 +1,147 @@
+"""What every executor guarantees."""
+
+from __future__ import annotations
+
+import asyncio
+import signal as signals
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rafiki.entities import Failure, FailureCode
+from rafiki.environment import Environment
+from rafiki.worker.frames import Log, Reply, Request
+
+_MAX_SHOWN_OUTPUT = 600
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """A worker to be started. `scratch_dir` is its own folder and exists; so does `cache_dir`, where one is given.
+
+    `gpus` are the indices of the GPUs that it has for itself.
+    """
+
+    worker_id: str
+    environment: Environment
+    model_path: Path
+    model_class: str
+    scratch_dir: Path
+    cache_dir: Path | None = None
+    n_threads: int = 1
+    gpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorkerExit:
+    """How a worker's process ended: by itself with a code, or by a signal; `output` is the last that it printed.
+
+    `was_stopped`: we ended it, by `stop` or `kill`. `protocol_error`: we ended it, for what it sent.
+    """
+
+    exit_code: int | None
+    signal: int | None
+    output: str = ""
+    was_stopped: bool = False
+    protocol_error: str | None = None
+
+    def failure(self) -> Failure:
+        """The exit as the failure of what the worker was doing."""
+        if self.protocol_error is not None:
+            message = f"The worker broke its protocol and was ended: {self.protocol_error}."
+            return Failure(FailureCode.PROTOCOL, message, "The template's code must leave the worker's files alone.")
+        if self.signal is not None:
+            message = f"The worker was killed by signal {self.signal} ({_signal_name(self.signal)})."
+            return Failure(FailureCode.KILLED, message + self._last_output(), _KILLED_HINTS.get(self.signal, ""))
+        message = f"The template's code ended its process, with exit code {self.exit_code}."
+        hint = "A template must not end its process; raise an exception that says what is wrong."
+        return Failure(FailureCode.EXITED, message + self._last_output(), hint)
+
+    def _last_output(self) -> str:
+        lines = self.output.rstrip()
+        return f" Its last output:\n{lines[-_MAX_SHOWN_OUTPUT:]}" if lines else ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+_KILLED_HINTS: dict[int, str] = {
+    signals.SIGKILL: "Most often the machine was out of memory: use less, or run fewer trials at a time.",
+    signals.SIGSEGV: "Native code of one of the template's libraries crashed; its versions may not fit together.",
+    signals.SIGABRT: "Native code of one of the template's libraries gave up; the output above may say why.",
+    signals.SIGILL: "A library was built for another kind of processor.",
+}
+
+
+class CallFailed(Exception):  # noqa: N818 (an outcome, not a fault of ours)
+    """The worker answered that the template's code failed. The worker itself is well and takes further calls."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.code}: {failure.message}")
+        self.failure = failure
+
+
+class WorkerDied(Exception):  # noqa: N818
+    """The worker's process ended before it answered, or had ended already."""
+
+    def __init__(self, worker_exit: WorkerExit) -> None:
+        super().__init__(worker_exit.failure().message)
+        self.exit = worker_exit
+
+    def failure(self) -> Failure:
+        return self.exit.failure()
+
+
+class Worker(ABC):
+    """A process that runs one model template's code.
+
+    `on_log` is called with the lines of a trial's log as they come; all of them before the trial's reply.
+    """
+
+    id: str
+    pid: int
+    spec: WorkerSpec
+    on_log: Callable[[Log], None] | None = None
+
+    @property
+    @abstractmethod
+    def exited(self) -> asyncio.Future[WorkerExit]:
+        """Done within milliseconds of the process's end, never with an exception.
+
+        Cancelling it (as a cancelled task that awaits it does) has no effect on others.
+        """
+
+    @abstractmethod
+    async def call(self, request: Request, *, timeout_s: float | None = None) -> Reply:
+        """The worker's answer. Calls may be made while others are under way; they are answered in order.
+
+        Raises `CallFailed` when the template's code failed, `WorkerDied` when the process ended, `TimeoutError` after
+        `timeout_s`: then, as when the caller is cancelled, the worker goes on with it, and the answer is dropped.
+        `TypeError` or `ValueError`: the request cannot be sent.
+        """
+
+    @abstractmethod
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """End it in order, after what it is doing; by force after `grace_s`. Returns when it has ended."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it and all processes of its group at once. No effect on one that has ended."""
+
+
+class Executor(ABC):
+    @abstractmethod
+    async def start(self, spec: WorkerSpec) -> Worker:
+        """Start a worker. Does not wait until it has imported the template: the first call does.
+
+        Raises `EnvironmentBuildError` when the environment's interpreter cannot be started.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End all workers at once. When this returns, none is left."""

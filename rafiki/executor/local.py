@@ -1,0 +1,237 @@
+"""Workers as child processes of this process, each on a socket pair of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+from typing import Any
+
+from rafiki.executor.base import CallFailed, Executor, Worker, WorkerDied, WorkerExit, WorkerSpec
+from rafiki.executor.process import WorkerProcess
+from rafiki.worker.frames import (
+    ANSWERS,
+    MAX_FRAME_BYTES,
+    REPLIES,
+    Bulk,
+    Exit,
+    Failed,
+    FrameSplitter,
+    Log,
+    Predict,
+    ProtocolError,
+    Reply,
+    Request,
+    decode,
+    encode,
+    fetch,
+    to_wire,
+)
+
+logger = logging.getLogger("rafiki.executor")
+
+#: How long an ended process's last frames are waited for: a child that left its session may hold the socket open.
+_LAST_FRAMES_S = 0.2
+#: How long a process may go on that has closed its end of the connection.
+_HANGUP_GRACE_S = 1.0
+
+
+class LocalExecutor(Executor):
+    """Must be used in the main thread: a worker is killed when the thread that started it ends."""
+
+    def __init__(self) -> None:
+        self._workers: set[LocalWorker] = set()
+
+    async def start(self, spec: WorkerSpec) -> Worker:
+        worker = LocalWorker(spec)
+        self._workers.add(worker)
+        worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
+        await worker.connect()
+        return worker
+
+    async def close(self) -> None:
+        workers = list(self._workers)
+        for worker in workers:
+            worker.kill()
+        await asyncio.gather(*(worker.exited for worker in workers))
+
+
+class LocalWorker(Worker, asyncio.Protocol):
+    """The process, and the runner's end of its connection."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        self.id = spec.worker_id
+        self.spec = spec
+        self._loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[WorkerExit] = self._loop.create_future()
+        self._numbers = itertools.count(1)
+        self._last_number = 0
+        self._pending: dict[int, tuple[Request, asyncio.Future[Reply]]] = {}
+        self._splitter = FrameSplitter()
+        self._fetches: set[asyncio.Task[None]] = set()
+        self._has_process_ended = False
+        self._has_connection_ended = False
+        self._was_stopped = False
+        self._protocol_error: str | None = None
+        self._socket, worker_socket = socket.socketpair()
+        with worker_socket:
+            try:
+                self._process = WorkerProcess(spec, worker_socket, self._process_ended)
+            except BaseException:
+                self._socket.close()
+                raise
+        self.pid = self._process.pid
+
+    async def connect(self) -> None:
+        try:
+            self._transport, _ = await self._loop.create_unix_connection(lambda: self, sock=self._socket)
+        except BaseException:
+            self._socket.close()
+            self._has_connection_ended = True
+            self.kill()
+            raise
+
+    # Calls ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def exited(self) -> asyncio.Future[WorkerExit]:
+        return asyncio.shield(self._exited)
+
+    async def call(self, request: Request, *, timeout_s: float | None = None) -> Reply:
+        async with asyncio.timeout(timeout_s):
+            return await self._call(request)
+
+    async def _call(self, request: Request) -> Reply:
+        number = self._last_number = next(self._numbers)
+        wire = await self._to_wire(encode(request, number))
+        if self._exited.done():
+            raise WorkerDied(self._exited.result())
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._pending[number] = (request, answer)
+        try:
+            self._transport.write(wire)
+            reply = await answer
+        finally:
+            self._pending.pop(number, None)
+        if isinstance(reply, Failed):
+            raise CallFailed(reply.failure)
+        return reply
+
+    async def _to_wire(self, body: bytes) -> bytes:
+        scratch_dir = str(self.spec.scratch_dir)
+        if len(body) > MAX_FRAME_BYTES:
+            return await self._loop.run_in_executor(None, to_wire, body, scratch_dir)
+        return to_wire(body, scratch_dir)
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        self._was_stopped = True
+        if not self._has_connection_ended:
+            self._transport.write(to_wire(encode(Exit(), None), str(self.spec.scratch_dir)))
+        await asyncio.wait({self.exited}, timeout=grace_s)
+        self.kill()
+        await self.exited
+
+    def kill(self) -> None:
+        if not self._exited.done():
+            self._was_stopped = True
+            self._process.kill()
+
+    # What the worker sends --------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._splitter.feed(data)
+        try:
+            for body in self._splitter.bodies():
+                message_id, message = decode(body, REPLIES)
+                if isinstance(message, Bulk):
+                    fetch_task = self._loop.create_task(self._fetch(message))
+                    self._fetches.add(fetch_task)
+                    fetch_task.add_done_callback(self._fetches.discard)
+                else:
+                    self._receive(message_id, message)
+        except ProtocolError as error:
+            self._break(str(error))
+
+    async def _fetch(self, bulk: Bulk) -> None:
+        def read() -> tuple[int | None, object]:
+            return decode(fetch(bulk, str(self.spec.scratch_dir)), REPLIES)
+
+        try:
+            message_id, message = await self._loop.run_in_executor(None, read)
+            self._receive(message_id, message)
+        except ProtocolError as error:
+            self._break(str(error))
+
+    def _receive(self, message_id: int | None, message: object) -> None:
+        if isinstance(message, Log):
+            self._receive_log(message)
+            return
+        if message_id is None or not 0 < message_id <= self._last_number:
+            raise ProtocolError(f"an answer to call {message_id}, which was never made")
+        request, answer = self._pending.get(message_id, (None, None))
+        if request is None or answer is None or answer.done():
+            return  # its caller has given up
+        answer.set_result(_checked_answer(request, message))
+
+    def _receive_log(self, log: Log) -> None:
+        if self.on_log is None:
+            return
+        try:
+            self.on_log(log)
+        except Exception:  # an exception here would end the connection, and the worker is not to blame
+            logger.exception("a log of worker %s could not be taken", self.id)
+
+    # The end ----------------------------------------------------------------------------------------------------------
+
+    def _break(self, reason: str) -> None:
+        """End a worker that sent what is no frame of ours; nothing more is read from it."""
+        if self._protocol_error is None and not self._exited.done():
+            self._protocol_error = reason
+            self._transport.abort()
+            self._process.kill()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_connection_ended = True
+        if self._has_process_ended:
+            self._settle()
+        else:
+            self._loop.call_later(_HANGUP_GRACE_S, self._break, "it closed its connection")
+
+    def _process_ended(self) -> None:
+        self._has_process_ended = True
+        if self._has_connection_ended:
+            self._settle()
+        else:
+            self._loop.call_later(_LAST_FRAMES_S, self._settle)
+
+    def _settle(self) -> None:
+        """The process has ended and its last frames are read: tell everybody."""
+        if self._exited.done():
+            return
+        code, output = self._process.reap()
+        worker_exit = WorkerExit(
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            output=output,
+            was_stopped=self._was_stopped,
+            protocol_error=self._protocol_error,
+        )
+        self._exited.set_result(worker_exit)
+        if not self._has_connection_ended:
+            self._transport.abort()
+        for _, answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(WorkerDied(worker_exit))
+
+
+def _checked_answer(request: Request, message: Any) -> Reply:
+    """The message, where it can answer the request. Raises `ProtocolError`."""
+    if isinstance(message, Failed):
+        return message
+    if not isinstance(message, ANSWERS[type(request)]):
+        raise ProtocolError(f"a {type(request).__name__} was answered by a {type(message).__name__}")
+    if isinstance(request, Predict) and len(request.queries) != len(message.predictions):
+        raise ProtocolError(f"{len(message.predictions)} predictions for {len(request.queries)} queries")
+    reply: Reply = message
+    return reply

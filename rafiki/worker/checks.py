@@ -1,0 +1,39 @@
+"""Checks of what a worker sent: its fields may hold anything."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable, Dict
+
+
+class ProtocolError(Exception):
+    """The other side sent something that is no message of the protocol."""
+
+
+def _is_text(value: Any) -> bool:
+    """Text that can be stored and sent on: lone surrogates cannot."""
+    return isinstance(value, str) and (value.isascii() or bool(value.encode()))
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_CHECKS: Dict[str, Callable[[Any], bool]] = {
+    "str": _is_text,
+    "bool": lambda value: isinstance(value, bool),
+    "int": _is_int,
+    "Optional[int]": lambda value: value is None or _is_int(value),
+    "Optional[str]": lambda value: value is None or _is_text(value),
+    "Optional[float]": lambda value: value is None or (isinstance(value, float) and math.isfinite(value)),
+    "Dict[str, Any]": lambda value: isinstance(value, dict),
+    "Optional[Dict[str, Any]]": lambda value: value is None or isinstance(value, dict),
+    "List[str]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+}
+
+
+def of_type(annotation: str, value: Any) -> Any:
+    """`value`, checked against a field's annotation (as it stands in the code). Raises `ProtocolError`."""
+    if not _CHECKS[annotation](value):
+        raise ProtocolError(f"a field is a {type(value).__name__}, expected {annotation}")
+    return value

@@ -1,0 +1,171 @@
+"""The worker program, top to bottom: load the template once, then answer the runner's requests one by one."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Type
+
+import numpy as np
+
+from rafiki.entities import Failure, FailureCode
+from rafiki.model import BaseModel, dataset, load_model_class, serialize_knob_config
+from rafiki.model.loading import check_model_class
+from rafiki.model.params import load_params, save_params
+from rafiki.worker.channel import Channel
+from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback, import_failure_of
+from rafiki.worker.frames import (
+    Exit,
+    Failed,
+    Inspected,
+    Load,
+    Loaded,
+    Predict,
+    Predicted,
+    Reply,
+    Request,
+    Train,
+    Trained,
+)
+from rafiki.worker.trial import check_predictions, destroy, run_trial
+from rafiki.worker.trial_log import TrialLog
+from rafiki.worker.values import as_vectors
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """What an executor tells a worker on its command line, as a JSON object."""
+
+    fd: int  # its end of the socket
+    parent_pid: int
+    model_path: str
+    model_class: str
+    scratch_dir: str
+    cache_dir: Optional[str] = None  # where decoded datasets are kept
+
+
+def main(start_json: str) -> int:
+    start = Start(**json.loads(start_json))
+    _die_with_parent(start.parent_pid)
+    os.chdir(start.scratch_dir)
+    channel = Channel(start.fd, start.scratch_dir)
+    channel.end_with_connection()
+    channel.close_in_forks()
+    log = TrialLog(channel)
+    log.capture()
+    dataset.set_cache_dir(start.cache_dir)
+    template = Template(start, log)
+    while True:
+        received = channel.receive()
+        if received is None or isinstance(received[1], Exit):
+            break
+        message_id, request = received
+        channel.reply(message_id, template.answer(request), on_unsendable=_unsendable)
+    template.close()
+    return 0
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """Also set by the executor before this program began; set here for interpreters that start through another."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it died before this was set
+        os._exit(1)
+
+
+def _unsendable(error: Exception) -> Failed:
+    return Failed(Failure(FailureCode.BAD_PREDICTIONS, f"`predict` returned what cannot be sent: {error}"))
+
+
+class Template:
+    """The model class of this worker, and the instance that serves predictions once it is loaded."""
+
+    def __init__(self, start: Start, log: TrialLog) -> None:
+        self._log = log
+        self._class: Optional[Type[BaseModel]] = None
+        self._model: Optional[BaseModel] = None
+        self._import_failure: Optional[Failure] = None
+        try:
+            self._class = load_model_class(Path(start.model_path).read_bytes(), start.model_class)
+        except BaseException as error:  # noqa: BLE001 (a template may raise anything; told at the first request)
+            print(format_user_traceback(error), file=sys.stderr)
+            self._import_failure = import_failure_of(error)
+
+    def answer(self, request: Request) -> Reply:
+        if self._class is None:
+            assert self._import_failure is not None
+            return Failed(self._import_failure)
+        try:
+            if isinstance(request, Predict):
+                return self._predict(request)
+            if isinstance(request, Train):
+                return self._train(self._class, request)
+            if isinstance(request, Load):
+                return self._load(self._class, request)
+            return self._inspect(self._class)
+        except TrialFailed as error:
+            return Failed(error.failure)
+        except BaseException as error:  # noqa: BLE001 (a template may raise anything, and none ends the worker)
+            print(format_user_traceback(error), file=sys.stderr)
+            return Failed(failure_of(error, self._class))
+
+    def _inspect(self, model_class: Type[BaseModel]) -> Reply:
+        problems = check_model_class(model_class)
+        if problems:
+            return Failed(Failure(FailureCode.INVALID_MODEL_CLASS, " ".join(problems)))
+        return Inspected(serialize_knob_config(model_class.get_knob_config()), [])
+
+    def _train(self, model_class: Type[BaseModel], request: Train) -> Reply:
+        self._log.begin(request.trial_id)
+        try:
+            shared_params = load_params(request.shared_params_path) if request.shared_params_path else None
+            outcome = run_trial(
+                model_class,
+                request.knobs,
+                request.train_path,
+                request.val_path,
+                shared_params,
+                request.train_args,
+                request.to_eval,
+                want_params=request.params_path is not None,
+            )
+            if request.params_path is not None and outcome.params is not None:
+                save_params(request.params_path, outcome.params)
+            return Trained(outcome.score, outcome.params is not None)
+        finally:
+            self._log.end()
+
+    def _load(self, model_class: Type[BaseModel], request: Load) -> Reply:
+        if self._model is not None:
+            destroy(self._model)
+            self._model = None
+        model = model_class(**request.knobs)
+        model.load_parameters(load_params(request.params_path))
+        self._model = model
+        return Loaded()
+
+    def _predict(self, request: Predict) -> Reply:
+        if self._model is None:
+            return Failed(Failure(FailureCode.INTERNAL, "Predictions were asked for before a model was loaded."))
+        predictions = self._model.predict(list(request.queries))
+        n_queries = len(request.queries)
+        vectors = as_vectors(predictions) if isinstance(predictions, (list, np.ndarray)) else None
+        if vectors is not None and len(vectors) == n_queries:
+            return Predicted(vectors)
+        return Predicted(check_predictions(predictions, n_queries))
+
+    def close(self) -> None:
+        """Free what the instance and the class hold; the process ends after this."""
+        if self._model is not None:
+            destroy(self._model)
+        if self._class is not None:
+            try:
+                self._class.teardown()
+            except BaseException as error:  # noqa: BLE001 (a template may raise anything)
+                print(format_user_traceback(error), file=sys.stderr)

@@ -1,0 +1,125 @@
+"""The one place that takes a template through a trial, on the platform and on a laptop alike."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import sys
+from dataclasses import dataclass
+from typing import Any, List, Mapping, Optional, Type
+
+import numpy as np
+
+from rafiki.entities import Failure, FailureCode
+from rafiki.errors import InvalidParamsError, InvalidPredictionError
+from rafiki.model.base import BaseModel
+from rafiki.model.params import Params, check_params
+from rafiki.tasks import to_json_value
+from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    score: Optional[float]  # finite; None when the trial was not to be evaluated
+    params: Optional[Params]  # checked; None when not wanted
+
+
+def run_trial(
+    model_class: Type[BaseModel],
+    knobs: Mapping[str, Any],
+    train_path: str,
+    val_path: str,
+    shared_params: Optional[Params] = None,
+    train_args: Optional[Mapping[str, Any]] = None,
+    to_eval: bool = True,
+    want_params: bool = True,
+) -> TrialOutcome:
+    """Construct, train, evaluate, dump. The model is destroyed at the end, however that comes.
+
+    Raises `TrialFailed` for whatever the template does wrong, a `SystemExit` included; `KeyboardInterrupt` passes.
+    """
+    model: Optional[BaseModel] = None
+    try:
+        model = model_class(**knobs)
+        model.train(train_path, shared_params=shared_params, **(train_args or {}))
+        score = check_score(model.evaluate(val_path)) if to_eval else None
+        return TrialOutcome(score, _dump(model) if want_params else None)
+    except (TrialFailed, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a template may raise anything, and none of it may end the worker
+        print(format_user_traceback(error), file=sys.stderr)
+        raise TrialFailed(failure_of(error, model_class)) from error
+    finally:
+        if model is not None:
+            destroy(model)
+
+
+def check_score(score: Any) -> float:
+    """What `evaluate` returned, as a finite float. Raises `TrialFailed` with `BAD_SCORE`."""
+    number = score.item() if isinstance(score, np.ndarray) and score.ndim == 0 else score
+    if isinstance(number, (bool, np.bool_)) or not isinstance(number, numbers.Real):
+        came = f"{type(score).__name__} {_shortened(score)}"
+        raise _failed(FailureCode.BAD_SCORE, f"`evaluate` returned {came}, not a number.", _SCORE_HINT)
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise _failed(FailureCode.BAD_SCORE, f"`evaluate` returned {value}, not a finite number.", _SCORE_HINT)
+    return value
+
+
+_SCORE_HINT = "Return the score on the validation data as one finite number; higher is better."
+
+
+def _dump(model: BaseModel) -> Params:
+    params = model.dump_parameters()
+    try:
+        check_params(params)
+    except InvalidParamsError as error:
+        raise _failed(FailureCode.BAD_PARAMETERS, f"`dump_parameters`: {error.message}", error.hint) from error
+    return dict(params)  # a copy, for `destroy` may clear the template's own
+
+
+def check_predictions(predictions: Any, n_queries: int) -> List[Any]:
+    """What `predict` returned, as plain JSON values, one per query. Raises `TrialFailed` with `BAD_PREDICTIONS`."""
+    if not isinstance(predictions, (list, tuple, np.ndarray)) or (
+        isinstance(predictions, np.ndarray) and predictions.ndim == 0
+    ):
+        message = f"`predict` returned a {type(predictions).__name__}, not a list."
+        raise _failed(FailureCode.BAD_PREDICTIONS, message, _PREDICTIONS_HINT)
+    if len(predictions) != n_queries:
+        message = f"`predict` returned {len(predictions)} predictions for {n_queries} queries."
+        raise _failed(FailureCode.BAD_PREDICTIONS, message, _PREDICTIONS_HINT)
+    try:
+        return [to_json_value(prediction) for prediction in predictions]
+    except InvalidPredictionError as error:
+        raise _failed(FailureCode.BAD_PREDICTIONS, f"`predict`: {error.message}", _PREDICTIONS_HINT) from error
+
+
+_PREDICTIONS_HINT = "Return a list with one JSON-serialisable prediction per query, in the order of the queries."
+
+
+def destroy(model: BaseModel) -> None:
+    """Call the template's `destroy`; what it raises is logged and no more: the work is done."""
+    try:
+        model.destroy()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 (a template may raise anything)
+        print(f"`destroy` failed. {format_user_traceback(error)}", file=sys.stderr)
+
+
+def _shortened(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 (the template's own __repr__)
+        return ""
+    return text if len(text) <= 100 else text[:100] + "..."
+
+
+def _failed(code: str, message: str, hint: str) -> TrialFailed:
+    return TrialFailed(Failure(code, message, hint))
+
+
+__all__ = ["TrialFailed", "TrialOutcome", "check_predictions", "check_score", "destroy", "run_trial"]
