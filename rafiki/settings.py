@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     token_lifetime_s: float = Field(3600.0, gt=0)
     max_upload_bytes: int = Field(20 * 2**30, gt=0, description="largest upload that is taken")
     trial_time_limit_s: float = Field(24 * 3600.0, gt=0, description="longest that one trial may take")
+    dataset_check_time_limit_s: float = Field(600.0, gt=0, description="longest that checking a dataset may take")
     model_check_time_limit_s: float = Field(300.0, gt=0, description="longest that checking a model may take")
     member_load_time_limit_s: float = Field(600.0, gt=0, description="longest that loading a member may take")
     max_failures_in_row: int = Field(3, ge=1, description="failed trials in a row before a model is given up")

@@ -1,0 +1,75 @@
+"""Signing in, and users."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from rafiki.constants import UserType
+from rafiki.entities import User
+from rafiki.errors import InvalidUserError, UnauthorizedError, UserAlreadyBannedError
+from rafiki.server.access import Caller, check_may_ban, check_may_create, guarded_router
+from rafiki.server.answers import TokenAnswer, UserAnswer
+from rafiki.server.auth import hash_token, new_token
+from rafiki.server.bodies import NewUser, SignIn, UserToBan
+from rafiki.server.context import Ctx
+
+router = guarded_router("users")
+
+_USER_TYPES = (UserType.SUPERADMIN, UserType.ADMIN, UserType.MODEL_DEVELOPER, UserType.APP_DEVELOPER)
+_MAX_EMAIL_LENGTH = 254
+
+
+@router.post("/tokens", response_model=TokenAnswer)
+async def create_token(body: SignIn, context: Ctx) -> Any:
+    """Sign in."""
+    found = await run_in_threadpool(context.store.users.by_email, body.email)
+    user, password_hash = found or (None, None)
+    is_right = await context.passwords.verify(password_hash, body.password)
+    if user is None or not is_right:
+        raise InvalidUserError("no user has this email and password", status=401)
+    if user.banned_date is not None:
+        raise UnauthorizedError(f"{user.email} is banned", "an admin can tell you why", status=403)
+    token = new_token()
+    expires_at = datetime.now(UTC) + timedelta(seconds=context.settings.token_lifetime_s)
+    await run_in_threadpool(context.store.users.add_token, user.id, hash_token(token), expires_at)
+    return {"user_id": user.id, "user_type": user.user_type, "token": token}
+
+
+@router.post("/users", response_model=UserAnswer)
+async def create_user(body: NewUser, caller: Caller, context: Ctx) -> User:
+    """Create a user. An admin is created by the superadmin alone."""
+    check_may_create(caller, body.user_type)
+    if body.user_type not in _USER_TYPES:
+        raise InvalidUserError(f"there is no user type {body.user_type!r:.100}", f"one of {', '.join(_USER_TYPES[1:])}")
+    _check_email(body.email)
+    if not body.password:
+        raise InvalidUserError("the password is empty")
+    password_hash = await context.passwords.hash(body.password)
+    return await run_in_threadpool(context.store.users.create, body.email, password_hash, body.user_type)
+
+
+@router.get("/users", response_model=list[UserAnswer])
+def list_users(context: Ctx) -> list[User]:
+    """All users."""
+    return context.store.users.list()
+
+
+@router.delete("/users", response_model=UserAnswer)
+def ban_user(body: UserToBan, caller: Caller, context: Ctx) -> User:
+    """Ban a user: at once, and also for tokens already given out. An admin is banned by the superadmin alone."""
+    found = context.store.users.by_email(body.email)
+    if found is None:
+        raise InvalidUserError(f"there is no user {body.email!r:.300}", status=404)
+    check_may_ban(caller, found[0])
+    banned = context.store.users.ban(found[0].id)
+    if banned is None:
+        raise UserAlreadyBannedError(f"{found[0].email} is banned already")
+    return banned
+
+
+def _check_email(email: str) -> None:
+    if not 1 <= len(email) <= _MAX_EMAIL_LENGTH or email.count("@") != 1 or "\0" in email:
+        raise InvalidUserError(f"{email!r:.300} is no email", f"1 to {_MAX_EMAIL_LENGTH} characters with exactly one @")
