@@ -51,7 +51,7 @@ class Admin:
     asked: list[Asked] = field(default_factory=list)
 
     def on(self, call: str, answer: Any, status: int = 200) -> None:
-        """`call` is such as `GET /users`; bytes are sent as an octet-stream, all else as JSON."""
+        """`call` is such as `GET /users`; bytes are sent as an octet-stream, text as it is, all else as JSON."""
         self.answers[call] = answer if callable(answer) else (status, answer)
 
     def refuse(self, call: str, error: str, message: str, status: int = 400, **more: str) -> None:
@@ -86,8 +86,11 @@ def admin() -> Iterator[Admin]:
             status, value = answer(asked) if callable(answer) else answer
             is_bytes = isinstance(value, bytes)
             sent = value if is_bytes else json.dumps(value).encode()
+            content_type = "application/octet-stream" if is_bytes else "application/json"
+            if isinstance(value, str):
+                sent, content_type = value.encode(), "text/plain; charset=utf-8"
             self.send_response(status)
-            self.send_header("Content-Type", "application/octet-stream" if is_bytes else "application/json")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)

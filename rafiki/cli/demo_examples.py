@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -45,11 +48,14 @@ def template_dependencies() -> dict[str, str]:
 
 
 def read_images(path: Path) -> tuple[list[Any], list[int]]:
-    """Images and their true classes."""
-    from rafiki.model import dataset
+    """The images of an IMAGE_FILES archive, as any user of an app would have them, and their true classes."""
+    import numpy as np
+    from PIL import Image
 
-    pairs = list(dataset.load_dataset_of_image_files(str(path)))
-    return [image for image, _ in pairs], [label for _, label in pairs]
+    with zipfile.ZipFile(path) as archive:
+        rows = list(csv.DictReader(io.StringIO(archive.read("images.csv").decode())))
+        images = [np.asarray(Image.open(archive.open(row["path"])).convert("RGB")) for row in rows]
+    return images, [int(row["class"]) for row in rows]
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from rafiki.client import Client
 from rafiki.constants import TrainJobStatus, UserType
 
-_ANSWER_LIMIT_S = 5.0
 _RUNNING = {TrainJobStatus.STARTED, TrainJobStatus.RUNNING}  # inference jobs have the same names
 
 
@@ -32,24 +31,20 @@ def find_server(data_dir: Path | None) -> dict[str, Any]:
 
     `pid` is None where the server was not found through its data folder; so is `url` where the folder names none.
     """
-    url, pid = Client().address, None
+    client, pid = Client(), None
     if data_dir is not None:
         try:
             server = json.loads((data_dir.expanduser() / "server.json").read_text())
         except FileNotFoundError:
             return {"up": False, "url": None, "pid": None}
-        url, pid = server["url"], server["pid"]
-    return {"up": _answers(url), "url": url, "pid": pid}
+        client, pid = client_of(server["url"]), server["pid"]
+    with client:
+        return {"up": client.is_up(), "url": client.address, "pid": pid}
 
 
-def _answers(url: str) -> bool:
-    import httpx
-
-    try:
-        answer = httpx.get(url, timeout=_ANSWER_LIMIT_S, trust_env=False)
-    except httpx.RequestError:
-        return False
-    return answer.status_code == 200 and "rafiki" in answer.text.lower()  # and not another's web server
+def client_of(url: str) -> Client:
+    address = urlsplit(url)
+    return Client(address.hostname, address.port)
 
 
 def _running_jobs(url: str) -> list[dict[str, Any]] | None:
@@ -57,8 +52,7 @@ def _running_jobs(url: str) -> list[dict[str, Any]] | None:
     email, password = os.environ.get("RAFIKI_EMAIL"), os.environ.get("RAFIKI_PASSWORD")
     if not (email and password):
         return None
-    address = urlsplit(url)
-    with Client(address.hostname, address.port) as client:
+    with client_of(url) as client:
         user = client.login(email, password)
         is_admin = user["user_type"] in (UserType.SUPERADMIN, UserType.ADMIN)
         user_ids = [one["id"] for one in client.get_users()] if is_admin else [user["id"]]

@@ -41,6 +41,14 @@ class Connection:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
+    def is_up(self) -> bool:
+        """Whether a Rafiki server answers at the address."""
+        try:
+            answer = self._send("GET", self.address, timeout=_CONNECT_LIMIT_S)
+        except RafikiConnectionError:
+            return False
+        return isinstance(answer, str) and "rafiki" in answer.lower()  # and no one else's web server
+
     def close(self) -> None:
         """Closes the connections that are kept open; the client remains usable."""
         if self._http is not None:
@@ -90,8 +98,11 @@ class Connection:
             raise _unreachable(url, f"cannot be reached: {error}") from error
         if response.status_code != 200:
             raise _refusal(response)
-        if response.headers.get("Content-Type", "").startswith("application/octet-stream"):
+        content_type = response.headers.get("Content-Type", "")
+        if content_type.startswith("application/octet-stream"):
             return response.content
+        if content_type.startswith("text/plain"):
+            return response.text
         try:
             return response.json()
         except ValueError as error:

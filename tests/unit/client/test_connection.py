@@ -87,6 +87,18 @@ def test_nobody_there(monkeypatch):
     assert caught.value.status is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_up"), [("Rafiki 1.0 is up", True), ("nginx", False), ({"rafiki": 1}, False), (b"rafiki", False)]
+)
+def test_is_up_tells_a_rafiki_server_from_others(admin, client, answer, is_up):
+    admin.on("GET /", answer)
+    assert client.is_up() is is_up
+
+
+def test_nobody_there_is_not_up(admin):
+    assert Client("127.0.0.1", 1).is_up() is False
+
+
 def test_the_address_comes_from_the_environment_when_the_client_is_made(monkeypatch):
     monkeypatch.delenv("RAFIKI_ADDR", raising=False)
     monkeypatch.delenv("ADMIN_EXT_PORT", raising=False)
