@@ -1,0 +1,84 @@
+"""Entities from rows, and the statements that select them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, Select, select
+
+from rafiki.entities import Dataset, Failure, InferenceJob, Model, RunnerProcess, TrainJob, Trial, User
+from rafiki.store.schema import datasets, inference_jobs, jobs, models, train_job_models, train_jobs, trials, users
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
+
+SELECT_USER: AnySelect = select(*users.c["id", "email", "user_type", "banned_date"])
+SELECT_DATASET: AnySelect = select(datasets)
+SELECT_MODEL: AnySelect = select(*(column for column in models.c if column.name != "lock"))
+SELECT_PROCESS: AnySelect = select(
+    jobs.c.id.label("job_id"), *jobs.c["kind", "epoch", "pid", "start_time", "n_failed_starts"]
+)
+
+_JOB = jobs.c["user_id", "app", "app_version", "status", "epoch", "error", "datetime_started", "datetime_stopped"]
+SELECT_TRAIN_JOB: AnySelect = select(train_jobs, *_JOB).join_from(train_jobs, jobs, jobs.c.id == train_jobs.c.id)
+SELECT_INFERENCE_JOB: AnySelect = select(inference_jobs, *_JOB).join_from(
+    inference_jobs, jobs, jobs.c.id == inference_jobs.c.id
+)
+SELECT_TRIAL: AnySelect = select(
+    *(column for column in trials.c if column.name not in ("seq", "predictions_hash")),
+    models.c.name.label("model_name"),
+).join_from(trials, models, models.c.id == trials.c.model_id)
+
+
+def failure_to_json(failure: Failure | None) -> dict[str, str] | None:
+    return None if failure is None else failure.to_json()
+
+
+def _with_failure(row: AnyRow) -> dict[str, Any]:
+    values: dict[str, Any] = dict(row._mapping)
+    error: Mapping[str, Any] | None = values["error"]
+    values["error"] = None if error is None else Failure.from_json(error)
+    return values
+
+
+def to_user(row: AnyRow) -> User:
+    return User(**row._mapping)
+
+
+def to_dataset(row: AnyRow) -> Dataset:
+    return Dataset(**row._mapping)
+
+
+def to_model(row: AnyRow) -> Model:
+    return Model(**_with_failure(row))
+
+
+def to_trial(row: AnyRow) -> Trial:
+    return Trial(**_with_failure(row))
+
+
+def to_process(row: AnyRow) -> RunnerProcess:
+    return RunnerProcess(**row._mapping)
+
+
+def to_inference_job(row: AnyRow) -> InferenceJob:
+    values = _with_failure(row)
+    host, port = values.pop("host"), values.pop("port")
+    return InferenceJob(**values, predictor_port=port, predictor_host=f"{host}:{port}")
+
+
+def to_train_jobs(c: Connection, rows: Iterable[AnyRow]) -> list[TrainJob]:
+    """With the ids of their models, fetched at once for all of them."""
+    found = [_with_failure(row) for row in rows]
+    model_ids = _model_ids(c, [values["id"] for values in found])
+    return [TrainJob(**values, model_ids=model_ids[values["id"]]) for values in found]
+
+
+def _model_ids(c: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    by_job: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    columns = train_job_models.c
+    query = select(columns.job_id, columns.model_id).where(columns.job_id.in_(job_ids)).order_by(columns.position)
+    for job_id, model_id in c.execute(query):
+        by_job[job_id].append(model_id)
+    return by_job
