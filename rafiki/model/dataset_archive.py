@@ -1,0 +1,164 @@
+"""The zip archives that datasets come in, read as what strangers may have made.
+
+Members are read straight from the archive; nothing is extracted that nobody asked for, and no path leaves the
+archive. Every failure is an `InvalidDatasetFormatException` that names the file, the row (the header is row 1) and
+the column where there is one, and says what was expected.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import zipfile
+from typing import Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, Type
+
+from rafiki.errors import InvalidDatasetFormatException
+
+#: All that is read from one archive may be this many times its size, or this many bytes, whichever is more.
+#: Text and images compress 2 to 20 times; a zip bomb does so 1,000 times and more.
+MAX_READ_RATIO = 200
+MAX_READ_FLOOR = 256 << 20
+#: Classes are numbers of positions in a list of probabilities: beyond this they are a mistake.
+MAX_CLASS = 2**31 - 1
+
+_CLASS = re.compile(r"[0-9]+")
+
+
+class Archive:
+    """A dataset's zip file, open for reading. Use as a context manager."""
+
+    def __init__(self, path: str, index_name: str) -> None:
+        """Opens `path`, which must have `index_name` (say `images.csv`) at its root.
+
+        Raises `OSError` where there is no such file, `InvalidDatasetFormatException` where it isn't such an archive.
+        """
+        self.path = os.fspath(path)
+        self.index_name = index_name
+        self.size_bytes = os.path.getsize(self.path)
+        self._unread_bytes = max(self.size_bytes * MAX_READ_RATIO, MAX_READ_FLOOR)
+        try:
+            self._zip = zipfile.ZipFile(self.path)
+        except OSError:
+            raise
+        # What a broken directory raises is anything from struct.error to UnicodeError.
+        except Exception as error:  # noqa: BLE001
+            self.fail(
+                f"not a readable zip archive ({error}); expected a .zip file with '{index_name}' at its root", error
+            )
+        self._members: Dict[str, zipfile.ZipInfo] = self._zip.NameToInfo
+        if index_name not in self._members:
+            self._zip.close()
+            self.fail(f"expected a file '{index_name}' at the archive's root, {self._where_index_is()}")
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: object, traceback: object) -> None:
+        self._zip.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def fail(self, message: str, cause: Optional[BaseException] = None) -> NoReturn:
+        raise InvalidDatasetFormatException(f"{os.path.basename(self.path)}: {message}") from cause
+
+    def fail_at(self, row: int, column: Optional[str], message: str, cause: Optional[BaseException] = None) -> NoReturn:
+        """Fails for a place in the archive's index file."""
+        place = f"{self.index_name}, row {row}" + (f", column '{column}'" if column else "")
+        self.fail(f"{place}: {message}", cause)
+
+    def read(self, name: str) -> bytes:
+        """One member's bytes. `name` must be in the archive."""
+        info = self._members[name]
+        # zipfile stops at the declared size, so what is declared is a bound, whatever the bytes expand to.
+        self._unread_bytes -= info.file_size
+        if self._unread_bytes < 0:
+            self.fail(
+                f"'{name}' and what was read before it expand to over {MAX_READ_RATIO} times the archive's size of "
+                f"{self.size_bytes} bytes; expected a dataset, this looks like a zip bomb"
+            )
+        try:
+            return self._zip.read(info)
+        # Each compression has errors of its own, and encryption raises RuntimeError.
+        except Exception as error:  # noqa: BLE001
+            self.fail(f"'{name}' cannot be read from the archive ({error}); expected an intact, unencrypted zip", error)
+
+    def read_text(self) -> str:
+        """The index file's text: UTF-8, with or without a byte order mark, without NUL characters."""
+        data = self.read(self.index_name)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            row = data.count(b"\n", 0, error.start) + 1
+            self.fail_at(row, None, f"byte 0x{data[error.start]:02x} is not UTF-8; expected UTF-8 text", error)
+        nul = text.find("\0")
+        if nul >= 0:
+            self.fail_at(text.count("\n", 0, nul) + 1, None, "a NUL character; expected plain text")
+        return text
+
+    def read_csv(self, columns: Sequence[str]) -> Iterator[Tuple[int, List[str]]]:
+        """Of each row of the index file: its number, and the values of `columns`. Empty lines are passed over."""
+        reader = csv.reader(io.StringIO(self.read_text(), newline=""), strict=True)
+        try:
+            header = next(reader, [])
+            places = self.find_columns(header, columns)
+            n_needed = max(places) + 1
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) < n_needed:
+                    self.fail_at(
+                        reader.line_num,
+                        columns[places.index(max(places))],
+                        f"the row has {_count(len(cells), 'value')}; expected {len(header)}, as in the header",
+                    )
+                yield reader.line_num, [cells[place] for place in places]
+        except csv.Error as error:
+            self.fail_at(reader.line_num, None, f"not a row of CSV ({error})", error)
+
+    def find_columns(self, header: Sequence[str], columns: Sequence[str]) -> List[int]:
+        """The positions of `columns` in the index file's header."""
+        names = [name.strip() for name in header]
+        for column in columns:
+            if column not in names:
+                found = ", ".join(f"'{name}'" for name in names[:10]) or "an empty file"
+                self.fail_at(1, None, f"no column '{column}'; expected {_quoted(columns)}, found {found}")
+        return [names.index(column) for column in columns]
+
+    def parse_class(self, text: str, row: int, column: str) -> int:
+        """A class or tag number."""
+        digits = text.strip()
+        if not _CLASS.fullmatch(digits) or len(digits) > 10 or int(digits) > MAX_CLASS:
+            self.fail_at(row, column, f"expected an integer from 0 to {MAX_CLASS}, got {shorten(text)}")
+        return int(digits)
+
+    def check_path(self, name: str, row: int, column: str, suffixes: Sequence[str]) -> str:
+        """The member's name that a cell of the index file names: relative, inside the archive, of a known kind."""
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if name.startswith("/") or ".." in parts:
+            self.fail_at(row, column, f"expected a path inside the archive, relative to its root, got {shorten(name)}")
+        if not name.lower().endswith(tuple(suffixes)):
+            self.fail_at(row, column, f"expected a path that ends in {' or '.join(suffixes)}, got {shorten(name)}")
+        member = name if name in self._members else "/".join(parts)
+        if member not in self._members:
+            self.fail_at(row, column, f"expected the path of a file in the archive, but it has no {shorten(name)}")
+        return member
+
+    def _where_index_is(self) -> str:
+        nested = [name for name in self._members if name.endswith("/" + self.index_name)]
+        return f"found it at '{nested[0]}' (zip the folder's content, not the folder)" if nested else "found none"
+
+
+def shorten(text: str) -> str:
+    """A value as an error message shows it."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
