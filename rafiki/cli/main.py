@@ -49,6 +49,7 @@ def serve(
 def status(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")] = False,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for it to be up.")] = 0,
 ) -> None:
     """Say whether a server is up, and what runs there.
 
@@ -59,7 +60,7 @@ def status(
     """
     from rafiki.cli.status import status as run
 
-    raise typer.Exit(run(data_dir, as_json))
+    raise typer.Exit(run(data_dir, as_json, wait))
 
 
 @app.command()

@@ -92,6 +92,20 @@ def test_status_of_the_server_of_a_data_folder(admin, tmp_path):
     assert done.stdout.startswith(f"Rafiki is up at {url} (process 42)\n")
 
 
+def test_status_waits_for_a_server_as_long_as_it_is_told(admin, tmp_path):
+    admin.on("GET /", "Rafiki is up")
+    command = [sys.executable, "-m", "rafiki.cli.main", "status", "--data-dir", str(tmp_path), "--wait", "30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+        server = json.dumps({"url": f"http://127.0.0.1:{admin.port}", "pid": 42})
+        (tmp_path / "partial").write_text(server)
+        (tmp_path / "partial").rename(tmp_path / "server.json")
+        assert waiting.wait(30) == 0
+        assert waiting.stdout.readline().startswith("Rafiki is up")
+    assert rafiki("status", "--wait", "0.1", RAFIKI_ADDR="127.0.0.1", ADMIN_EXT_PORT="1").returncode == 1
+
+
 JOB = {"app_version": 1, "datetime_started": "2030-01-01T00:00:00Z"}
 
 
