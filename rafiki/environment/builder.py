@@ -12,9 +12,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from compileall import compile_dir
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import rafiki
 from rafiki.errors import EnvironmentBuildError
@@ -119,6 +121,14 @@ def _make_part(part: Path, files: Mapping[Path, bytes]) -> None:
             with target.open("wb") as file:
                 file.write(content)
                 os.fsync(file.fileno())
+        # Workers start 0.1 s sooner, and none may write here what another would run.
+        compile_dir(
+            unfinished / "rafiki",
+            stripdir=unfinished,
+            prependdir=part,
+            quiet=1,
+            invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+        )
         unfinished.chmod(0o755)
         unfinished.rename(part)
     except OSError:

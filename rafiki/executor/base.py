@@ -51,6 +51,8 @@ class WorkerExit:
         if self.protocol_error is not None:
             message = f"The worker broke its protocol and was ended: {self.protocol_error}."
             return Failure(FailureCode.PROTOCOL, message, "The template's code must leave the worker's files alone.")
+        if self.signal == signals.SIGKILL and self.was_stopped:
+            return Failure(FailureCode.INTERRUPTED, "The platform stopped the worker.")
         if self.signal is not None:
             message = f"The worker was killed by signal {self.signal} ({_signal_name(self.signal)})."
             return Failure(FailureCode.KILLED, message + self._last_output(), _KILLED_HINTS.get(self.signal, ""))

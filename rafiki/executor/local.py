@@ -99,6 +99,8 @@ class LocalWorker(Worker, asyncio.Protocol):
         return asyncio.shield(self._exited)
 
     async def call(self, request: Request, *, timeout_s: float | None = None) -> Reply:
+        if timeout_s is None:
+            return await self._call(request)
         async with asyncio.timeout(timeout_s):
             return await self._call(request)
 

@@ -59,8 +59,8 @@ class WorkerProcess:
 
     def reap(self) -> tuple[int, str]:
         """Return code (negative: a signal) and last output of the process, which has ended."""
-        while self._read_output():
-            pass
+        for _ in range(4):  # a pipe holds no more; a child that left its session may still be writing
+            self._read_output()
         self._loop.remove_reader(self._output_fd)
         os.close(self._output_fd)
         return self._popen.wait(), self._output.decode(errors="replace")
@@ -71,17 +71,16 @@ class WorkerProcess:
         self.kill()  # children that it left
         self._on_exit()
 
-    def _read_output(self) -> bool:
-        """Keep what the process has printed; False when there is no more for now."""
+    def _read_output(self) -> None:
+        """Keep what the process has printed."""
         try:
             data = os.read(self._output_fd, MAX_OUTPUT_BYTES)
         except BlockingIOError:
-            return False
+            return
         self._output += data
         del self._output[:-MAX_OUTPUT_BYTES]
         if not data:
             self._loop.remove_reader(self._output_fd)
-        return bool(data)
 
 
 def _popen(spec: WorkerSpec, worker_socket: socket.socket, output_fd: int) -> subprocess.Popen[bytes]:

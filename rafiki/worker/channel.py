@@ -70,7 +70,9 @@ class Channel:
 
         def wait() -> None:
             poll.poll()
-            os.killpg(0, signal.SIGKILL)
+            if os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)
+            os._exit(1)
 
         threading.Thread(target=wait, name="rafiki-connection", daemon=True).start()
 

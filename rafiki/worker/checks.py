@@ -1,4 +1,4 @@
-"""Checks of what a worker sent: its fields may hold anything."""
+"""Fields of messages: what is sent is made storable, what a worker sent is checked, for it may be anything."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ class ProtocolError(Exception):
 def _is_text(value: Any) -> bool:
     """Text that can be stored and sent on: lone surrogates cannot."""
     return isinstance(value, str) and (value.isascii() or bool(value.encode()))
+
+
+def clean_text(text: str) -> str:
+    """`text` in a form that can be stored and sent on: lone surrogates are written as escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_int(value: Any) -> bool:

@@ -21,11 +21,6 @@ class TrialFailed(Exception):  # noqa: N818 (an outcome, not a fault of ours)
         self.failure = failure
 
 
-def clean_text(text: str) -> str:
-    """`text` as it can be stored anywhere: without lone surrogates."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def describe(error: BaseException) -> str:
     """`ValueError: too small`; a template's exception may fail even at being printed."""
     try:
@@ -33,7 +28,7 @@ def describe(error: BaseException) -> str:
     except Exception as second:  # noqa: BLE001 (the template's own __str__)
         text = f"(its message cannot be had: {type(second).__name__})"
     name = type(error).__name__
-    text = clean_text(f"{name}: {text}" if text else name)
+    text = f"{name}: {text}" if text else name
     return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "..."
 
 
@@ -57,8 +52,8 @@ def import_failure_of(error: BaseException) -> Failure:
         if isinstance(cause, ModuleNotFoundError):
             return failure_of(cause)
         if cause is not None:
-            return Failure(FailureCode.IMPORT_ERROR, clean_text(error.message), error.hint)
-        return Failure(FailureCode.INVALID_MODEL_CLASS, clean_text(error.message), error.hint)
+            return Failure(FailureCode.IMPORT_ERROR, error.message, error.hint)
+        return Failure(FailureCode.INVALID_MODEL_CLASS, error.message, error.hint)
     failure = failure_of(error)
     if failure.code == FailureCode.MISSING_DEPENDENCY:
         return failure

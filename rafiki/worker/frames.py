@@ -32,39 +32,12 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
 from rafiki.entities import Failure
-from rafiki.worker.checks import ProtocolError, of_type
+from rafiki.worker.checks import ProtocolError as ProtocolError
+from rafiki.worker.checks import clean_text, of_type
 from rafiki.worker.values import decode_values, encode_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = [
-    "ANSWERS",
-    "MAX_FRAME_BYTES",
-    "REPLIES",
-    "REQUESTS",
-    "Bulk",
-    "Exit",
-    "Failed",
-    "FrameSplitter",
-    "Inspect",
-    "Inspected",
-    "Load",
-    "Loaded",
-    "Log",
-    "Message",
-    "Predict",
-    "Predicted",
-    "ProtocolError",
-    "Reply",
-    "Request",
-    "Train",
-    "Trained",
-    "decode",
-    "encode",
-    "fetch",
-    "to_wire",
-]
 
 #: Largest body that goes over the wire itself, largest that goes by file, largest header of either.
 MAX_FRAME_BYTES = 1 << 20
@@ -182,7 +155,9 @@ def encode(message: Message, message_id: Optional[int]) -> bytes:
     if payload_field is not None:
         header["values"], payload = encode_values(getattr(message, payload_field))
     elif isinstance(message, Failed):
-        header["failure"] = message.failure.to_json()
+        header["failure"] = {name: clean_text(text) for name, text in message.failure.to_json().items()}
+    elif isinstance(message, Log):
+        header.update(message.__dict__, lines=[clean_text(line) for line in message.lines])
     else:
         header.update(message.__dict__)
     return _body(header, payload)
@@ -251,7 +226,7 @@ def _header(body: bytearray) -> Tuple[Dict[str, Any], int]:
     end = _SIZE.size + size
     if end > len(body) or size > MAX_HEADER_BYTES:
         raise ProtocolError(f"a header of {size} bytes in a body of {len(body)}")
-    return of_type("Dict[str, Any]", json.loads(body[_SIZE.size : end])), end
+    return of_type("Dict[str, Any]", json.loads(body[_SIZE.size : end].decode())), end
 
 
 def fetch(bulk: Bulk, scratch_dir: str) -> bytearray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
+import logging
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Type
@@ -14,9 +15,10 @@ from typing import Optional, Type
 import numpy as np
 
 from rafiki.entities import Failure, FailureCode
+from rafiki.errors import InvalidParamsError
 from rafiki.model import BaseModel, dataset, load_model_class, serialize_knob_config
 from rafiki.model.loading import check_model_class
-from rafiki.model.params import load_params, save_params
+from rafiki.model.params import Params, load_params, save_params
 from rafiki.worker.channel import Channel
 from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback, import_failure_of
 from rafiki.worker.frames import (
@@ -38,6 +40,8 @@ from rafiki.worker.values import as_vectors
 
 _PR_SET_PDEATHSIG = 1
 
+_log = logging.getLogger("rafiki.worker")
+
 
 @dataclass(frozen=True)
 class Start:
@@ -58,6 +62,7 @@ def main(start_json: str) -> int:
     channel = Channel(start.fd, start.scratch_dir)
     channel.end_with_connection()
     channel.close_in_forks()
+    faulthandler.enable()  # a crash of native code shows in the last output
     log = TrialLog(channel)
     log.capture()
     dataset.set_cache_dir(start.cache_dir)
@@ -94,7 +99,7 @@ class Template:
         try:
             self._class = load_model_class(Path(start.model_path).read_bytes(), start.model_class)
         except BaseException as error:  # noqa: BLE001 (a template may raise anything; told at the first request)
-            print(format_user_traceback(error), file=sys.stderr)
+            _log.error(format_user_traceback(error))
             self._import_failure = import_failure_of(error)
 
     def answer(self, request: Request) -> Reply:
@@ -112,7 +117,7 @@ class Template:
         except TrialFailed as error:
             return Failed(error.failure)
         except BaseException as error:  # noqa: BLE001 (a template may raise anything, and none ends the worker)
-            print(format_user_traceback(error), file=sys.stderr)
+            _log.error(format_user_traceback(error))
             return Failed(failure_of(error, self._class))
 
     def _inspect(self, model_class: Type[BaseModel]) -> Reply:
@@ -124,7 +129,7 @@ class Template:
     def _train(self, model_class: Type[BaseModel], request: Train) -> Reply:
         self._log.begin(request.trial_id)
         try:
-            shared_params = load_params(request.shared_params_path) if request.shared_params_path else None
+            shared_params = _read_params(request.shared_params_path) if request.shared_params_path else None
             outcome = run_trial(
                 model_class,
                 request.knobs,
@@ -136,7 +141,7 @@ class Template:
                 want_params=request.params_path is not None,
             )
             if request.params_path is not None and outcome.params is not None:
-                save_params(request.params_path, outcome.params)
+                _write_params(request.params_path, outcome.params)
             return Trained(outcome.score, outcome.params is not None)
         finally:
             self._log.end()
@@ -146,7 +151,7 @@ class Template:
             destroy(self._model)
             self._model = None
         model = model_class(**request.knobs)
-        model.load_parameters(load_params(request.params_path))
+        model.load_parameters(_read_params(request.params_path))
         self._model = model
         return Loaded()
 
@@ -168,4 +173,19 @@ class Template:
             try:
                 self._class.teardown()
             except BaseException as error:  # noqa: BLE001 (a template may raise anything)
-                print(format_user_traceback(error), file=sys.stderr)
+                _log.error(format_user_traceback(error))
+
+
+def _read_params(path: str) -> Params:
+    try:
+        return load_params(path)
+    except (OSError, InvalidParamsError) as error:
+        raise TrialFailed(Failure(FailureCode.INTERNAL, f"Parameters could not be read: {error}.")) from error
+
+
+def _write_params(path: str, params: Params) -> None:
+    try:
+        save_params(path, params)
+    except OSError as error:
+        message = f"The trial's parameters could not be written: {error.strerror}."
+        raise TrialFailed(Failure(FailureCode.INTERNAL, message, "Is the disk full?")) from error

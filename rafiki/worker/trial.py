@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import numbers
-import sys
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Type
 
@@ -16,6 +16,8 @@ from rafiki.model.base import BaseModel
 from rafiki.model.params import Params, check_params
 from rafiki.tasks import to_json_value
 from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback
+
+_log = logging.getLogger("rafiki.worker")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def run_trial(
     except (TrialFailed, KeyboardInterrupt):
         raise
     except BaseException as error:  # a template may raise anything, and none of it may end the worker
-        print(format_user_traceback(error), file=sys.stderr)
+        _log.error(format_user_traceback(error))
         raise TrialFailed(failure_of(error, model_class)) from error
     finally:
         if model is not None:
@@ -107,7 +109,7 @@ def destroy(model: BaseModel) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 (a template may raise anything)
-        print(f"`destroy` failed. {format_user_traceback(error)}", file=sys.stderr)
+        _log.error("`destroy` failed. %s", format_user_traceback(error))
 
 
 def _shortened(value: Any) -> str:

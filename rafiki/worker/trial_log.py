@@ -18,7 +18,6 @@ from typing import Any, Deque, List, Optional
 from rafiki.model import logger
 from rafiki.model.log import message_line
 from rafiki.worker.channel import Channel
-from rafiki.worker.failures import clean_text
 from rafiki.worker.frames import Log
 from rafiki.worker.streams import CapturedStream
 
@@ -45,15 +44,16 @@ class TrialLog:
 
     def capture(self) -> None:
         """Take over standard output and error, the root logger and Rafiki's own, for the rest of the process."""
-        sys.stdout = CapturedStream(sys.__stdout__, self._write_text, self.is_open)
-        sys.stderr = CapturedStream(sys.__stderr__, self._write_text, self.is_open)
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+        sys.stdout = CapturedStream(sys.__stdout__, self.write_message, self.is_open)
+        sys.stderr = CapturedStream(sys.__stderr__, self.write_message, self.is_open)
+        logging.basicConfig(level=logging.INFO, handlers=[_RecordHandler(self)])
         _tag_threads(self)
         os.register_at_fork(after_in_child=self._leave_in_fork)
         threading.Thread(target=self._send_forever, name="rafiki-log", daemon=True).start()
 
     def begin(self, trial_id: str) -> None:
-        self._trial_id = trial_id
+        with self._lock:
+            self._trial_id = trial_id
         logger.set_sink(self._write_entry)
 
     def end(self) -> None:
@@ -65,6 +65,8 @@ class TrialLog:
         self._send()
         with self._lock:
             self._trial_id = None
+            self._lines.clear()
+            self._n_dropped = 0
 
     def is_open(self) -> bool:
         """Whether what the calling thread writes belongs to the trial that runs."""
@@ -79,8 +81,8 @@ class TrialLog:
         trial_id: Optional[str] = thread.__dict__["rafiki_trial_id"]
         return trial_id
 
-    def _write_text(self, text: str) -> None:
-        self._put(message_line(_cut(clean_text(text))))
+    def write_message(self, text: str) -> None:
+        self._put(message_line(_cut(text)))
 
     def _write_entry(self, line: str) -> None:
         if not self.is_open():  # a thread of an earlier trial
@@ -97,7 +99,7 @@ class TrialLog:
     def _put(self, line: Optional[str]) -> None:
         """Have a line sent; `None` is one that is too long, lost and counted."""
         with self._lock:
-            if self._trial_id is None:
+            if not self.is_open():  # it ended meanwhile
                 return
             if len(self._lines) >= MAX_WAITING_LINES:
                 self._lines.popleft()
@@ -145,6 +147,23 @@ class TrialLog:
         self._lines.clear()
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         logger.set_sink(None)
+
+
+class _RecordHandler(logging.StreamHandler):  # type: ignore[type-arg]  # not generic at run time before 3.11
+    """Keeps a record as one message, however many lines it has."""
+
+    def __init__(self, log: TrialLog) -> None:
+        super().__init__(sys.__stderr__)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._log.is_open():
+            super().emit(record)
+            return
+        try:
+            self._log.write_message(self.format(record))
+        except Exception:  # noqa: BLE001 (a record's arguments are the template's: `logging` shows such faults so)
+            self.handleError(record)
 
 
 def _cut(text: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -51,27 +52,17 @@ def as_vectors(values: Union[NDArray[Any], Sequence[Any]]) -> Optional[NDArray[A
 
     Integers stay what they are: a list of tags must not come out as floats.
     """
-    if not isinstance(values, np.ndarray):
-        if not _are_alike(values):
-            return None
-        values = np.array(values)
-    return values.astype(np.float64, copy=False) if _is_vectors(values) else None
-
-
-def _are_alike(values: Sequence[Any]) -> bool:
-    """Whether all are arrays of one dtype and shape, or all are lists of floats of one length."""
-    if not len(values):
-        return False
-    first = values[0]
-    if isinstance(first, np.ndarray):
-        return all(
-            isinstance(value, np.ndarray) and value.shape == first.shape and value.dtype == first.dtype
-            for value in values
-        )
-    return type(first) is list and all(
-        type(value) is list and len(value) == len(first) and _FLOAT_TYPES.issuperset(map(type, value))
-        for value in values
-    )
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64, copy=False) if _is_vectors(values) else None
+    kinds = set(map(type, values))
+    if kinds == {list}:
+        lengths = set(map(len, values))
+        if len(lengths) == 1 and _FLOAT_TYPES.issuperset(map(type, chain.from_iterable(values))):
+            array = np.fromiter(chain.from_iterable(values), np.float64, len(values) * lengths.pop())
+            return array.reshape(len(values), -1) if len(array) else None
+    elif kinds == {np.ndarray} and len({(value.shape, value.dtype) for value in values}) == 1:
+        return as_vectors(np.stack(values))
+    return None
 
 
 def _is_vectors(array: NDArray[Any]) -> bool:
