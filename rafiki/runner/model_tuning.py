@@ -50,7 +50,7 @@ class ModelTuning:
         self._n_failed = 0
         self._last_failure: Failure | None = None
         self._last_no = 0
-        self._repeats: deque[Attempt] = deque()
+        self._repeats: deque[tuple[Attempt, Failure | None]] = deque()  # with what ended the attempt before
         self._durations_s: list[float] = []
         self._shared: list[SharedParams] = []
 
@@ -65,7 +65,7 @@ class ModelTuning:
                 self._note_completed(last, proposal, last.score, last.params_hash)
                 results.append(TrialResult(proposal, last.score))
             elif self._is_repeatable(last.error, last.attempt):
-                self._repeats.append(Attempt(proposal, last.attempt + 1))
+                self._repeats.append((Attempt(proposal, last.attempt + 1), last.error))
             else:
                 self._note_failed(last.error)
                 results.append(TrialResult(proposal))
@@ -76,7 +76,7 @@ class ModelTuning:
     @property
     def is_searching(self) -> bool:
         is_given_up = self.n_completed == 0 and self._n_failed >= self._max_failures
-        return not self.is_exhausted and not is_given_up
+        return bool(self._repeats or not self.is_exhausted) and not is_given_up
 
     @property
     def has_ended(self) -> bool:
@@ -93,8 +93,10 @@ class ModelTuning:
     def next_attempt(self, worker_id: str) -> Attempt | None:
         """The next trial to run, counted as running; `None` when the search has none any more."""
         if self._repeats:
-            attempt = self._repeats.popleft()
+            attempt, _ = self._repeats.popleft()
         else:
+            if self.is_exhausted:
+                return None
             proposal = self._advisor.propose(worker_id, self._last_no + 1)
             if proposal is None:
                 self.is_exhausted = True
@@ -105,8 +107,10 @@ class ModelTuning:
         return attempt
 
     def end_search(self) -> None:
-        """No further trial starts: the budget is over."""
+        """No further trial starts: the budget is over. Trials that were to be repeated have failed for good."""
         self.is_exhausted = True
+        while self._repeats:
+            self._note_failed(self._repeats.popleft()[1])
 
     def shared_params(self, params_type: ParamsType, worker_id: str) -> SharedParams | None:
         """The cached parameters that a proposal asks for; `None` while there are none."""
@@ -135,7 +139,7 @@ class ModelTuning:
         if failure.code == FailureCode.BUDGET_OVER:
             return
         if self._is_repeatable(failure, trial.attempt):
-            self._repeats.append(Attempt(proposal, trial.attempt + 1))
+            self._repeats.append((Attempt(proposal, trial.attempt + 1), failure))
             return
         self._note_failed(failure)
         self._advisor.feedback(trial.worker_id, TrialResult(proposal))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rafiki.entities import Slot
 from rafiki.runner.context import RunnerContext
+from rafiki.store.slots import Kind
 
 SLOTS_CHANGED = {"type": "changed", "what": "slots"}
 
@@ -18,15 +19,16 @@ class SlotLeases:
         self._unused: list[Slot] = []
         self.is_waiting = False
 
-    async def take(self, kind: str) -> Slot | None:
+    async def take(self, kind: Kind) -> Slot | None:
         """A slot of this kind, or `None` after queueing for one."""
         for slot in self._unused:
             if slot.kind == kind:
                 self._unused.remove(slot)
                 return slot
-        slot = await self._context.db(self._slots.acquire, self._context.job_id, self._context.epoch, kind)
-        self.is_waiting = slot is None
-        return slot
+        job_id, epoch = self._context.job_id, self._context.epoch
+        acquired = await self._context.db(self._slots.acquire, job_id, epoch, kind)
+        self.is_waiting = acquired is None
+        return acquired
 
     def keep(self, slot: Slot) -> None:
         self._unused.append(slot)

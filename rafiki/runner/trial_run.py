@@ -193,7 +193,7 @@ class TrialRuns:
         params_hash = None
         if outcome.has_params and run.worker is not None:
             path = run.worker.spec.scratch_dir / f"params-{run.trial.id}"
-            params_hash, _ = await asyncio.to_thread(self._store.blobs.put_file, path, move=True)
+            params_hash = await asyncio.to_thread(self._store.blobs.put_file, path, move=True)
         ended = await self._context.db(
             self._store.trials.finish,
             run.trial.id,

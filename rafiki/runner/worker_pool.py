@@ -32,14 +32,15 @@ class WorkerPool:
         self._prefix = f"{job_id[:8]}-{epoch}"
         self._numbers = itertools.count(1)
         self._n_kept = n_kept
-        self._idle: dict[WorkerPlace, Worker] = {}
+        self._idle: list[tuple[WorkerPlace, Worker]] = []  # the longest idle first
         self._ending: set[asyncio.Task[None]] = set()
 
     def take(self, model: Model, gpu: int | None) -> tuple[WorkerPlace, Worker | None]:
         """An idle worker of this model and GPU, or the place of one that is yet to be started."""
-        for place, worker in self._idle.items():
+        for idle in self._idle:
+            place, worker = idle
             if place.model.id == model.id and place.gpu == gpu and not worker.exited.done():
-                del self._idle[place]
+                self._idle.remove(idle)
                 return place, worker
         return WorkerPlace(f"{self._prefix}-{next(self._numbers)}", model, gpu), None
 
@@ -68,15 +69,16 @@ class WorkerPool:
         """Keep a worker for its model's next trial; a dead one is forgotten."""
         if worker is None or worker.exited.done():
             return
-        self._idle[place] = worker
+        self._idle.append((place, worker))
         while len(self._idle) > self._n_kept:
-            oldest = next(iter(self._idle))
-            self._end(self._idle.pop(oldest))
+            self._end(self._idle.pop(0)[1])
 
     def end_idle(self, model_id: str) -> None:
         """The model's search is over: its workers are not needed any more."""
-        for place in [place for place in self._idle if place.model.id == model_id]:
-            self._end(self._idle.pop(place))
+        for place, worker in self._idle:
+            if place.model.id == model_id:
+                self._end(worker)
+        self._idle = [idle for idle in self._idle if idle[0].model.id != model_id]
 
     def _end(self, worker: Worker) -> None:
         ending = asyncio.create_task(worker.stop())
@@ -85,7 +87,7 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End all idle workers in order: their templates' `teardown` is called."""
-        for worker in self._idle.values():
+        for _, worker in self._idle:
             self._end(worker)
         self._idle.clear()
         await asyncio.gather(*self._ending)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -37,6 +38,7 @@ class RunnerHandle:
         self.epoch = epoch
         self.pid = pid
         self._on_message = on_message
+        self._seen_since = time.monotonic()
         self._pidfd = os.pidfd_open(pid)
         self._connection: control.Connection | None = None
         self.exited: asyncio.Task[None] = asyncio.create_task(self._wait(), name=f"exit of runner {pid}")
@@ -49,6 +51,11 @@ class RunnerHandle:
             os.close(self._pidfd)
         with suppress(ChildProcessError):  # an adopted runner is not our child
             os.waitpid(self.pid, 0)
+
+    @property
+    def age_s(self) -> float:
+        """For how long this server has known it."""
+        return time.monotonic() - self._seen_since
 
     async def connect(self, settings: Settings) -> None:
         """Raises `OSError` when nobody listens, or somebody who is not this job's runner of this epoch."""
@@ -123,7 +130,12 @@ async def _wait_until_ready(ready_fd: int) -> bool:
     """True when the runner wrote its byte; False at its end of file, or after the time limit."""
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
-    loop.add_reader(ready_fd, lambda: readable.done() or readable.set_result(None))
+
+    def on_readable() -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    loop.add_reader(ready_fd, on_readable)
     try:
         await asyncio.wait_for(readable, READY_TIME_LIMIT_S)
         return os.read(ready_fd, 1) == b"1"

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 
 from rafiki import control
 from rafiki.entities import Failure, FailureCode, RunnerProcess
@@ -21,8 +22,9 @@ from rafiki.store import Store
 
 logger = logging.getLogger("rafiki.supervisor")
 
-#: A job whose runner dies so often without anything to show for it is given up.
+#: A job whose runner dies so often, each time before it was up for so long, is given up.
 MAX_FAILED_STARTS = 5
+GOOD_RUN_S = 30.0
 RESTART_DELAY_S = 0.2  # doubled per failed start
 
 _INTERRUPTED = Failure(
@@ -52,6 +54,7 @@ class Supervisor:
         for folder in (self._settings.run_dir, self._settings.scratch_dir, self._settings.logs_dir):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(self._store.slots.set_inventory, self._settings.cores, self._settings.gpus)
+        await self._end_left_over()
         live = await asyncio.to_thread(self._store.jobs.live)
         await asyncio.gather(*(self._adopt(process) for process in live))
         self._changed.set()
@@ -106,12 +109,18 @@ class Supervisor:
         missing = [process for job_id, process in live.items() if job_id not in self._runners]
         await asyncio.gather(*(self._start_runner(process) for process in missing))
 
+    async def _end_left_over(self) -> None:
+        """End the runners of jobs that had ended when the last server did not live to see their processes end."""
+        for process in await asyncio.to_thread(self._store.jobs.ended_with_process):
+            handle = _handle_of(process, self._receive)
+            if handle is not None:
+                handle.kill()
+                await handle.exited
+            await asyncio.to_thread(self._settle_rows, process.job_id)
+
     async def _adopt(self, process: RunnerProcess) -> None:
-        if process.pid is None or control.process_start_time(process.pid) != process.start_time:
-            return
-        try:
-            handle = RunnerHandle(process.job_id, process.kind, process.epoch, process.pid, self._receive)
-        except ProcessLookupError:
+        handle = _handle_of(process, self._receive)
+        if handle is None:
             return
         try:
             await handle.connect(self._settings)
@@ -165,6 +174,8 @@ class Supervisor:
             live = await asyncio.to_thread(self._store.jobs.live)
             if all(process.job_id != handle.job_id for process in live):
                 return
+            if handle.age_s > GOOD_RUN_S:
+                await asyncio.to_thread(self._store.jobs.note_good_start, handle.job_id)
             n_failed = await asyncio.to_thread(self._store.jobs.note_failed_start, handle.job_id)
             logger.warning("runner %d of job %s died (%d in a row)", handle.pid, handle.job_id, n_failed)
             if n_failed >= MAX_FAILED_STARTS:
@@ -209,3 +220,13 @@ class Supervisor:
         for handle in self._runners.values():
             if handle.job_id != but:
                 handle.send({"type": "hint", "what": what})
+
+
+def _handle_of(process: RunnerProcess, on_message: Callable[[str, control.Message], None]) -> RunnerHandle | None:
+    """The runner that a row names, if that very process is alive."""
+    if process.pid is None or control.process_start_time(process.pid) != process.start_time:
+        return None
+    try:
+        return RunnerHandle(process.job_id, process.kind, process.epoch, process.pid, on_message)
+    except ProcessLookupError:
+        return None
