@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Tuple
+from typing import Any, List, Tuple
 
 import numpy as np
 
@@ -32,9 +32,12 @@ def _describe(dtype: np.dtype[Any]) -> Any:
         base, shape = dtype.subdtype
         return ["subarray", _describe(base), list(shape)]
     if dtype.names is not None and dtype.fields is not None:
-        fields = [[name, _describe(dtype.fields[name][0]), dtype.fields[name][1]] for name in dtype.names]
-        return ["fields", fields, dtype.itemsize]
+        return ["fields", [_describe_field(name, *dtype.fields[name]) for name in dtype.names], dtype.itemsize]
     return dtype.str
+
+
+def _describe_field(name: str, dtype: np.dtype[Any], offset: int, title: Any = None) -> List[Any]:
+    return [name, _describe(dtype), offset, title if isinstance(title, str) else None]
 
 
 def build_dtype(description: Any, depth: int = 0) -> np.dtype[Any]:
@@ -49,12 +52,12 @@ def build_dtype(description: Any, depth: int = 0) -> np.dtype[Any]:
     if kind == "subarray":
         return np.dtype((build_dtype(content, depth + 1), checked_shape(extent)))
     if kind == "fields":
-        names, formats, offsets = [], [], []
-        for name, field, offset in content:
-            names.append(name)
-            formats.append(build_dtype(field, depth + 1))
-            offsets.append(offset)
-        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": extent})
+        names, formats, offsets, titles = ([field[i] for field in content] for i in range(4))
+        formats = [build_dtype(field, depth + 1) for field in formats]
+        if not all(isinstance(title, (str, type(None))) for title in titles):
+            raise ValueError("a field's title must be a text")
+        spec = {"names": names, "formats": formats, "offsets": offsets, "itemsize": extent}
+        return np.dtype({**spec, "titles": titles} if any(titles) else spec)
     raise ValueError(f"no dtype of ours: {kind!r}")
 
 

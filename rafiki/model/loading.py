@@ -64,7 +64,7 @@ def _load_module(source: bytes, name: str, path: str) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = path
     # Without a modification time the entry stays, though there is no such file.
-    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    linecache.cache[path] = (len(text), None, [line + "\n" for line in text.split("\n")], path)
     sys.modules[name] = module
     try:
         exec(code, module.__dict__)
@@ -161,7 +161,7 @@ def _check_knob_config(cls: Type[BaseModel]) -> List[str]:
     where = _line_of(cls.get_knob_config)
     try:
         knob_config = cls.get_knob_config()
-    except (Exception, SystemExit) as error:  # a template's own code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (a template's own code may raise anything)
         path = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
         line = _line(_failing_line(error, path)) or where
         return [f"{line}`get_knob_config` raises {type(error).__name__}: {error}."]

@@ -86,7 +86,8 @@ class LoggerUtils:
             try:
                 entry = json.loads(text, parse_constant=str)
                 if entry["type"] == METRICS:
-                    metrics.append({**_parsed_metrics(entry["metrics"]), "time": _text(entry["time"])})
+                    time = {"time": _text(entry["time"])}
+                    metrics.append({**time, **_parsed_metrics(entry["metrics"]), **time})
                 elif entry["type"] == PLOT:
                     plots.append(_parsed_plot(entry))
                 else:
@@ -138,7 +139,7 @@ def _json_number(number: Union[int, float]) -> Union[int, float, str]:
         try:
             number = float(number)
         except OverflowError:
-            number = math.copysign(math.inf, number)
+            number = math.inf if number > 0 else -math.inf
     if math.isfinite(number):
         return number
     if math.isnan(number):

@@ -21,7 +21,7 @@ An entry is `[key, value]` for None, a bool, an int of 64 bits, a finite float o
     [key, "scalar", dtype, []]             a NumPy scalar, as an array without dimensions
     [key, "numpy_text" | "numpy_bytes", n_bytes]    a `numpy.str_` or `numpy.bytes_`
 
-A dtype is NumPy's `dtype.str` (`"<f4"`), or `["fields", [[name, dtype, offset], ...], itemsize]` or
+A dtype is NumPy's `dtype.str` (`"<f4"`), or `["fields", [[name, dtype, offset, title or null], ...], itemsize]` or
 `["subarray", dtype, shape]`. A key is a text, or the list of its characters where it has lone surrogates.
 """
 
@@ -59,14 +59,14 @@ _Payload = Union[bytes, np.ndarray, None]
 def check_params(params: Any) -> None:
     """InvalidParamsError that names the key and its type where `params` is not `Params`."""
     if not isinstance(params, dict):
-        raise InvalidParamsError(f"the parameters are a {type(params).__name__}, not a dict", _HINT)
+        raise InvalidParamsError(f"the parameters are of type {type(params).__name__}, not dict", _HINT)
     for key, value in params.items():
         if not isinstance(key, str):
-            raise InvalidParamsError(f"the key {_shown(key)} is a {type(key).__name__}, not a str", _HINT)
+            raise InvalidParamsError(f"the key {_shown(key)} is of type {_type_name(key)}, not str", _HINT)
         if isinstance(value, (np.ndarray, np.generic)):
             _check_array(key, value)
         elif value is not None and not isinstance(value, (str, int, float, bytes)):
-            raise InvalidParamsError(f"the value of {_shown(key)} is a {_type_name(value)}", _HINT)
+            raise InvalidParamsError(f"the value of {_shown(key)} is of type {_type_name(value)}", _HINT)
 
 
 def save_params(path: Union[str, os.PathLike[str]], params: Params) -> None:
@@ -128,7 +128,8 @@ def _check_array(key: str, value: Union[np.ndarray, np.generic]) -> None:
     try:
         describe_dtype(value.dtype)
     except (ValueError, TypeError) as error:
-        raise InvalidParamsError(f"the value of {_shown(key)} is a {_type_name(value)} of {error}", _HINT) from error
+        what = f"the value of {_shown(key)} is of type {_type_name(value)}, {error}"
+        raise InvalidParamsError(what, _HINT) from error
 
 
 def _chunks(params: Params) -> Iterator[Union[bytes, memoryview]]:
@@ -205,7 +206,10 @@ def _encode_text(value: Union[str, bytes]) -> Tuple[List[Any], _Payload]:
 def _read(file: _File, size: int) -> Params:
     try:
         header_size = _read_header_size(file, size)
-        entries = [_plan(*entry) for entry in json.loads(file.read(header_size))]
+        header = json.loads(file.read(header_size))
+        if not isinstance(header, list):
+            raise TypeError("its header is no list of entries")
+        entries = [_plan(*entry) for entry in header]
         _check_size(entries, start=_PREFIX.size + header_size, size=size)
         params: Params = {}
         for entry in entries:
@@ -216,7 +220,7 @@ def _read(file: _File, size: int) -> Params:
             params[entry.key] = entry.read(file)
         return params
     # All that json, numpy and the unpacking of entries raise where the file is not what it should be.
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise InvalidParamsError(f"this is no params file, or a damaged one: {error}") from error
 
 
