@@ -142,6 +142,10 @@ class FencedError(RafikiError):
     status = 409
 
 
+class NewerDatabaseError(RafikiError):
+    """The data folder belongs to a newer version of Rafiki."""
+
+
 # --- what users' files and code do ----------------------------------------------------------------------------------
 
 

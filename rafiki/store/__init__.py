@@ -12,7 +12,8 @@ from rafiki.store.database import Database
 from rafiki.store.inference_jobs import InferenceJobs
 from rafiki.store.jobs import Jobs
 from rafiki.store.meta import Meta
-from rafiki.store.schema import datasets, models, trials
+from rafiki.store.schema import datasets, models
+from rafiki.store.schema import trials as trial_rows  # the name of a submodule too
 from rafiki.store.slots import Slots
 from rafiki.store.train_jobs import TrainJobs
 from rafiki.store.trials import FinishedTrial, Trials
@@ -28,7 +29,8 @@ class Store:
     """One section per noun. All calls block (for fractions of a millisecond) and may come from any thread.
 
     - Several processes may have the same store open; each write is one transaction, and nobody sees a half of one.
-    - What returned is on the disk, but for logs, leases and active time: those follow with the next other write.
+    - What returned is on the disk, but for logs, leases, active time and the start of a trial: those outlive a killed
+      process, and a loss of power once any other write has returned.
     - Changes of status are compare-and-set by the tables in `rafiki.entities`: losing a race returns False.
     - A runner's writes carry its epoch, and raise `FencedError` once that is over.
     - What is refused raises an error of `rafiki.errors`; what is not there is `None`.
@@ -62,7 +64,12 @@ class Store:
         """
         old = set(self.blobs.older_than(min_age_s))
         with self._db.read() as c:
-            columns = (datasets.c.blob_hash, models.c.source_hash, trials.c.params_hash, trials.c.predictions_hash)
+            columns = (
+                datasets.c.blob_hash,
+                models.c.source_hash,
+                trial_rows.c.params_hash,
+                trial_rows.c.predictions_hash,
+            )
             used = set(c.execute(union(*(select(column) for column in columns))).scalars())
         unused = old - used
         for content_hash in unused:

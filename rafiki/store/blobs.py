@@ -172,8 +172,10 @@ def _create_locked(folder: Path) -> tuple[Path, BinaryIO]:
 
 def _open_regular(path: Path) -> BufferedReader:
     # A worker chose what is at this path: a link could lead anywhere, a pipe would block.
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ValueError(f"{path} is no regular file")
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # exchanged in between
         os.close(descriptor)
         raise ValueError(f"{path} is no regular file")
     return open(descriptor, "rb")

@@ -11,7 +11,7 @@ from rafiki.constants import ModelAccessRight, ModelStatus
 from rafiki.entities import Dataset, Failure, Model
 from rafiki.errors import DuplicateModelNameError, ModelUsedError
 from rafiki.store.database import Database, new_id, now
-from rafiki.store.rows import SELECT_DATASET, SELECT_MODEL, AnySelect, to_dataset, to_model
+from rafiki.store.rows import SELECT_DATASET, SELECT_MODEL, AnySelect, failure_to_json, to_dataset, to_model
 from rafiki.store.schema import datasets, models, train_job_models
 
 
@@ -100,7 +100,7 @@ class Catalog:
 
     def set_model_invalid(self, model_id: str, failure: Failure) -> bool:
         """CHECKING -> INVALID. False: it was settled, or deleted, meanwhile."""
-        return self._settle(model_id, ModelStatus.INVALID, error=failure.to_json())
+        return self._settle(model_id, ModelStatus.INVALID, error=failure_to_json(failure))
 
     def delete_model(self, model_id: str) -> bool:
         """False: there is none. Raises `ModelUsedError`."""

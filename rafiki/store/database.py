@@ -2,8 +2,8 @@
 
 WAL; every write in `BEGIN IMMEDIATE` on the process's one writing connection, behind a lock; reads on pooled
 connections that cannot write, each in one snapshot. `synchronous` is FULL for what is acknowledged to somebody and
-NORMAL for logs and leases: those reach the disk with the next FULL commit, and losing the last of them in a power
-failure loses nothing that outlived it.
+NORMAL for logs, leases and starts of trials: those survive a killed process, reach the disk with the next FULL commit,
+and what a power failure takes of them is about trials that it has ended too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from rafiki.store.schema import REVISION, metadata
@@ -27,7 +27,7 @@ BUSY_TIMEOUT_S = 30.0
 N_READERS = 8
 MAX_READERS = 64
 
-_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+_to_json = partial(json.dumps, separators=(",", ":"))
 
 
 def now() -> datetime:
@@ -38,12 +38,18 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def to_int32(number: int) -> int:
+    """The nearest number from 0 that every database takes, for numbers that users give to look something up."""
+    return min(max(number, 0), 2**31 - 1)
+
+
 class Database:
     """Opens, and creates or migrates where that is due. Thread-safe; not to be shared over a fork."""
 
     def __init__(self, path: Path) -> None:
         self._writer_lock = threading.RLock()
         self._is_durable: bool | None = None  # what `synchronous` is set to
+        path.touch(mode=0o600)  # SQLite's other files get the same mode
         self._write_engine = _make_engine(path, "BEGIN IMMEDIATE", poolclass=StaticPool)
         self._read_engine = _make_engine(
             path, "BEGIN", poolclass=QueuePool, pool_size=N_READERS, max_overflow=MAX_READERS - N_READERS
@@ -134,13 +140,13 @@ def _revision(c: Connection) -> str | None:
 
 def _make_engine(path: Path, begin: str, **options: Any) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         json_serializer=_to_json,
         **options,
     )
     event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", lambda connection: connection.connection.dbapi_connection.execute(begin))
     return engine
 
 

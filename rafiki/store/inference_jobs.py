@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from rafiki.constants import InferenceJobStatus
 from rafiki.entities import Failure, InferenceJob, TrainJob
 from rafiki.errors import InsufficientResourcesError, RunningInferenceJobExistsError
-from rafiki.store.database import Database
+from rafiki.store.database import Database, to_int32
 from rafiki.store.jobs import INFERENCE, IS_LIVE, check_epoch, insert_job, move_job
 from rafiki.store.rows import SELECT_INFERENCE_JOB, AnySelect, to_inference_job
 from rafiki.store.schema import inference_jobs, jobs, predictor_ports
@@ -56,7 +56,7 @@ class InferenceJobs:
         """The one that is `STARTED` or `RUNNING`; -1: of those of all versions the latest deployed."""
         query = SELECT_INFERENCE_JOB.where(jobs.c.user_id == user_id, jobs.c.app == app, IS_LIVE)
         if version != -1:
-            query = query.where(jobs.c.app_version == version)
+            query = query.where(jobs.c.app_version == to_int32(version))
         return self._first(query.order_by(jobs.c.datetime_started.desc(), jobs.c.app_version.desc()).limit(1))
 
     def list_of_user(self, user_id: str) -> list[InferenceJob]:

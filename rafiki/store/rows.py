@@ -32,7 +32,10 @@ SELECT_TRIAL: AnySelect = select(
 
 
 def failure_to_json(failure: Failure | None) -> dict[str, str] | None:
-    return None if failure is None else failure.to_json()
+    if failure is None:
+        return None
+    # The message may quote a template's, and half a surrogate pair is no text that a database or an answer takes.
+    return {key: value.encode(errors="replace").decode() for key, value in failure.to_json().items()}
 
 
 def _with_failure(row: AnyRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from rafiki.constants import TrainJobStatus
 from rafiki.entities import Failure, FailureCode, TrainJob
 from rafiki.errors import InvalidModelError, InvalidTrainJobError
-from rafiki.store.database import Database
+from rafiki.store.database import Database, to_int32
 from rafiki.store.jobs import IS_LIVE, TRAIN, check_epoch, insert_job, move_job
 from rafiki.store.rows import SELECT_TRAIN_JOB, AnySelect, to_train_jobs
 from rafiki.store.schema import jobs, models, train_job_models, train_jobs
@@ -66,7 +66,7 @@ class TrainJobs:
         """-1: the latest."""
         query = SELECT_TRAIN_JOB.where(jobs.c.user_id == user_id, jobs.c.app == app)
         if version != -1:
-            query = query.where(jobs.c.app_version == version)
+            query = query.where(jobs.c.app_version == to_int32(version))
         return self._first(query.order_by(jobs.c.app_version.desc()).limit(1))
 
     def list_of_user(self, user_id: str) -> list[TrainJob]:

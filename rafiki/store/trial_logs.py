@@ -95,11 +95,12 @@ def _extremes(lines: Sequence[str]) -> dict[str, list[float]]:
 def _metrics(line: str) -> Iterator[tuple[str, float]]:
     try:
         entry = json.loads(line)
-    except ValueError:  # not ours; kept as it is
+    except (ValueError, RecursionError):  # not ours; kept as it is
         return
-    if not isinstance(entry, dict) or entry.get("type") != "METRICS":
+    metrics = entry.get("metrics") if isinstance(entry, dict) and entry.get("type") == "METRICS" else None
+    if not isinstance(metrics, dict):
         return
-    for name, value in entry.items():
+    for name, value in metrics.items():
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if is_number and float("-inf") < value < float("inf"):
             yield name, value

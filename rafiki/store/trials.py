@@ -11,9 +11,10 @@ from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from rafiki.constants import TrialStatus
 from rafiki.entities import TRIAL_TRANSITIONS, Failure, Slot, Trial
-from rafiki.store.database import Database, new_id, now
+from rafiki.errors import InvalidTrialError
+from rafiki.store.database import Database, new_id, now, to_int32
 from rafiki.store.jobs import check_epoch, refuse_other_epoch
-from rafiki.store.rows import SELECT_TRIAL, to_trial
+from rafiki.store.rows import SELECT_TRIAL, failure_to_json, to_trial
 from rafiki.store.schema import jobs, models, trials
 from rafiki.store.slots import keep_or_release
 from rafiki.store.trial_logs import TrialLogs
@@ -78,7 +79,7 @@ class Trials(TrialLogs):
             "is_params_saved": False,
             "datetime_started": now(),
         }
-        with self._db.write() as c:
+        with self._db.write(durable=False) as c:
             row = c.execute(_SELECT_START, {"job_id": job_id, "model_id": model_id}).first()
             refuse_other_epoch(job_id, epoch, None if row is None else row.epoch)
             c.execute(_START, values)
@@ -98,7 +99,7 @@ class Trials(TrialLogs):
 
     def fail(self, trial_id: str, epoch: int, failure: Failure, give_back: Slot | None = None) -> FinishedTrial:
         """RUNNING -> ERRORED, with the reason; `give_back` as in `finish`."""
-        return self._settle(trial_id, epoch, TrialStatus.ERRORED, give_back, error=failure.to_json())
+        return self._settle(trial_id, epoch, TrialStatus.ERRORED, give_back, error=failure_to_json(failure))
 
     def settle_running(self, job_id: str, failure: Failure) -> builtins.list[Trial]:
         """All unfinished trials of a job -> ERRORED: its runner is gone. Returns them."""
@@ -130,7 +131,8 @@ class Trials(TrialLogs):
             trials.c.score.is_not(None),
         )
         with self._db.read() as c:
-            rows = c.execute(query.order_by(trials.c.score.desc(), trials.c.seq).limit(max_count))
+            limit = None if max_count is None else to_int32(max_count)
+            rows = c.execute(query.order_by(trials.c.score.desc(), trials.c.seq).limit(limit))
             return [to_trial(row) for row in rows]
 
     def of_model(self, job_id: str, model_id: str) -> builtins.list[Trial]:
@@ -143,7 +145,7 @@ class Trials(TrialLogs):
         """Newest first."""
         query = SELECT_TRIAL.where(trials.c.job_id == job_id).order_by(trials.c.seq.desc())
         with self._db.read() as c:
-            return [to_trial(row) for row in c.execute(query.limit(limit).offset(offset))]
+            return [to_trial(row) for row in c.execute(query.limit(to_int32(limit)).offset(to_int32(offset)))]
 
     def _settle(
         self,
@@ -178,7 +180,7 @@ def settle_unfinished(c: Connection, job_id: str, failure: Failure) -> list[Tria
     ids = c.execute(select(trials.c.seq).where(*is_unfinished)).scalars().all()
     if not ids:
         return []
-    values = {"status": TrialStatus.ERRORED, "error": failure.to_json(), "datetime_stopped": now()}
+    values = {"status": TrialStatus.ERRORED, "error": failure_to_json(failure), "datetime_stopped": now()}
     c.execute(update(trials).where(*is_unfinished).values(values))
     return [to_trial(row) for row in c.execute(SELECT_TRIAL.where(trials.c.seq.in_(ids)).order_by(trials.c.seq))]
 
@@ -186,5 +188,5 @@ def settle_unfinished(c: Connection, job_id: str, failure: Failure) -> list[Tria
 def _check_epoch_of(c: Connection, trial_id: str, epoch: int) -> None:
     job_id = c.execute(select(trials.c.job_id).where(trials.c.id == trial_id)).scalar()
     if job_id is None:
-        raise LookupError(f"there is no trial {trial_id!r}")
+        raise InvalidTrialError(f"there is no trial {trial_id!r}")
     check_epoch(c, job_id, epoch)

@@ -11,11 +11,15 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from rafiki.errors import NewerDatabaseError
+
+FOLDER = Path(__file__).parent
+
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the database to `revision`, within the connection's transaction."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     _check_known(config, connection)
     command.upgrade(config, revision)
@@ -26,7 +30,7 @@ def _check_known(config: Config, connection: Connection) -> None:
     try:
         ScriptDirectory.from_config(config).get_revision(str(current))
     except CommandError:
-        raise RuntimeError(
-            f"the database is of revision {current!r}, which this version of Rafiki does not know: it was written by "
-            "a newer one; install that one again, or start with another data folder"
+        raise NewerDatabaseError(
+            f"the database is of revision {current!r}, unknown to this version of Rafiki: a newer one wrote it",
+            hint="Install that version again, or start with another data folder.",
         ) from None
