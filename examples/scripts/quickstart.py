@@ -31,7 +31,7 @@ def quickstart(client, train_path, val_path, query_paths, hours=0.1, model_trial
     val_dataset = client.create_dataset(f"{app}_val", TASK, val_path)
 
     print("Submitting two model templates...")
-    dependencies = {ModelDependency.SCIKIT_LEARN: "1.7.2"}
+    dependencies = {ModelDependency.SCIKIT_LEARN: "1.9.1"}
     models = [
         client.create_model(f"{name}_{run}", TASK, str(MODELS / f"{name}.py"), name, dependencies)["id"]
         for name in ("SkDt", "SkSvm")

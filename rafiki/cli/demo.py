@@ -60,6 +60,7 @@ def demo(keep: bool) -> int:
         view.complain(f"\nThe demo failed: {error}")
         if hint := getattr(error, "hint", ""):
             view.say(hint)
+        view.say(f"The server's last words:\n{server.last_output()}")
     finally:
         if status or not keep:
             status = _clean_up(view, server, folder) or status
@@ -158,7 +159,7 @@ class _Story:
         for name in TEMPLATES:
             path = self._examples.template_path(name)
             client.create_model(name, TASK, path, name, template_dependencies(), ModelAccessRight.PUBLIC)
-            self._view.say(f"{name:<22} {path.name}")
+            self._view.say(f"{name:<22} {'/'.join(path.parts[-4:])}")
 
     def _train(self, client: Client, train_id: str, val_id: str) -> None:
         self._view.step(f"The app developer starts a train job: {_N_TRIALS} trials of each template")
@@ -193,7 +194,7 @@ class _Story:
                 **{
                     f"{name}, best trial": _accuracy(p, labels) for name, p in self._ask_members(client, images).items()
                 },
-                "ensemble, by its predictor": _accuracy(predictions, labels),
+                "ensemble (the mean of their probabilities)": _accuracy(predictions, labels),
             }
         )
 

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import zipfile
+from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -32,8 +33,9 @@ class Examples:
     def make_digits(self, folder: Path) -> dict[str, Path]:
         """Writes the digits as IMAGE_FILES; paths by `train`, `val`, `test`."""
         script = _import_file(self._root / _DIGITS)
-        script.load_digits(str(folder))
-        return {part: folder / f"digits_{part}.zip" for part in ("train", "val", "test")}
+        with redirect_stdout(io.StringIO()):  # the demo has its own words
+            paths = script.load_digits(str(folder))
+        return {part: Path(path) for part, path in paths.items()}
 
     def template_path(self, name: str) -> Path:
         return self._root / _MODELS / f"{name}.py"

@@ -62,22 +62,23 @@ class DemoServer:
             except subprocess.TimeoutExpired:
                 if time.monotonic() < deadline:
                     continue
-            raise RafikiError(f"the demo's server did not start:\n{self.last_output()}")
+            raise RafikiError("the demo's server did not start")
         return str(json.loads(ready_path.read_text())["url"])
 
     def last_output(self) -> str:
+        if not self.output_path.exists():
+            return ""
         return "\n".join(self.output_path.read_text(errors="replace").splitlines()[-20:])
 
     def stop(self) -> list[str]:
         """Stops the server in an orderly way; the processes that were left nevertheless, which are then killed."""
-        if self._process is None:
-            return []
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         left = processes_of(self.data_dir)
         for pid in left:
             os.kill(pid, signal.SIGKILL)

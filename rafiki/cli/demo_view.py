@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -83,11 +84,11 @@ class DemoView:
         self._print_table(table)
 
     def predictions(self, images: Sequence[Any], labels: Sequence[int], predictions: Sequence[Sequence[float]]) -> None:
-        """Pictures of a few images, each with its true class, its predicted one, and that one's probability."""
+        """Pictures of a few images, each with its true class, the answer, and that one's probability."""
         table = Table(*(f"true class {label}" for label in labels))
         table.add_row(*map(_picture, images))
         answers = [(best_class(prediction), max(prediction)) for prediction in predictions]
-        table.add_row(*(f"predicted {answer} ({probability:.2f})" for answer, probability in answers))
+        table.add_row(*(f"answer {answer} ({probability:.2f})" for answer, probability in answers))
         self._print_table(table)
 
     def accuracies(self, accuracy_of: dict[str, float]) -> None:
@@ -97,7 +98,7 @@ class DemoView:
         self._print_table(table)
 
     def _print_table(self, table: Table) -> None:
-        self._console.print(table, soft_wrap=False)
+        self._console.print(Padding(table, (0, 0, 0, 3)), soft_wrap=False)
 
 
 def best_class(probabilities: Sequence[float]) -> int:

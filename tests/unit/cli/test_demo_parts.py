@@ -66,7 +66,7 @@ def test_predictions_stand_beside_true_classes(printed):
     DemoView().predictions([image], [1], [[0.25, 0.75]])
     text = printed()
     assert "true class 1" in text
-    assert "predicted 1 (0.75)" in text
+    assert "answer 1 (0.75)" in text
     assert "@@" in text
 
 
