@@ -25,6 +25,7 @@ from rafiki.server.data_folder import locked_data_folder, remove_server_file, wr
 from rafiki.server.supervisor import Supervisor
 from rafiki.settings import Settings
 from rafiki.store import Store
+from rafiki.web import WebApp
 
 logger = logging.getLogger("rafiki.server")
 
@@ -42,7 +43,8 @@ def run_server(settings: Settings, leave_running: bool = False) -> int:
     else they end, and the next start resumes them.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for chatty in ("uvicorn", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     os.umask(0o077)
     try:
         with locked_data_folder(settings.data_dir), _listen(settings) as listener:
@@ -65,7 +67,10 @@ async def _serve(settings: Settings, store: Store, listener: socket.socket, leav
     anyio.to_thread.current_default_thread_limiter().total_tokens = _N_THREADS
     supervisor = Supervisor(settings, store)
     app = create_app(settings, store, supervisor)
-    url = _url(settings.host, listener.getsockname()[1])
+    port = listener.getsockname()[1]
+    url = _url(settings.host, port)
+    web = WebApp(_reachable(settings.host), port)
+    web.mount_on(app)
     server = _Server(
         uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_REQUESTS_GRACE_S),
         on_ready=lambda: _announce(settings, url),
@@ -78,6 +83,7 @@ async def _serve(settings: Settings, store: Store, listener: socket.socket, leav
         await server.serve(sockets=[listener])
     finally:
         remove_server_file(settings.data_dir)
+        await web.close()
         await supervisor.close(leave_running)
 
 
@@ -105,8 +111,12 @@ def _announce(settings: Settings, url: str) -> None:
 
 def _url(host: str, port: int) -> str:
     """Where the server is reached from its own machine."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    reachable = _reachable(host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def make_pages(admin_host: str, admin_port: int) -> FastAPI:
     async def show(view: View) -> None:
         current = session.current()
         if current is None:
-            sign_in_card(view)
+            sign_in_card()
             return
         header(current)
         try:
@@ -34,7 +34,7 @@ def make_pages(admin_host: str, admin_port: int) -> FastAPI:
         except RafikiConnectionError as error:
             trouble(error)
 
-    def sign_in_card(view: View) -> None:
+    def sign_in_card() -> None:
         async def submit() -> None:
             problem.set_text("")
             button.disable()
@@ -45,10 +45,9 @@ def make_pages(admin_host: str, admin_port: int) -> FastAPI:
                 return
             finally:
                 button.enable()
-            card.delete()
-            await show(view)
+            ui.navigate.reload()
 
-        with ui.card().classes("absolute-center w-80 p-6") as card:
+        with ui.card().classes("absolute-center w-80 p-6"):
             ui.label("Rafiki").classes("text-2xl font-medium")
             email = ui.input("E-mail").props("autofocus").classes("w-full")
             password = ui.input("Password", password=True, password_toggle_button=True).classes("w-full")

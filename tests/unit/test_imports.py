@@ -47,7 +47,7 @@ OWNERS = {
     "argon2": "server", "typer": "cli", "scipy": "advisor", "httpx": "client",
 }  # fmt: skip
 #: Libraries that a second part has a reason for.
-ALSO = {("server", "httpx"), ("web", "fastapi")}  # datasets by URL; the seam that the server mounts
+ALSO = {("server", "httpx"), ("web", "fastapi"), ("web", "starlette")}  # datasets by URL; the mount
 
 
 def _sources(*places: str) -> list[Path]:
