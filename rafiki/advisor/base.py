@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from rafiki.constants import Budget, BudgetOption
 from rafiki.model import FixedKnob, KnobConfig, Knobs, PolicyKnob
 
 
-class ParamsType(str, Enum):
+class ParamsType(StrEnum):
     """Whose parameters a trial starts from: none, or the most recent or best ones of its worker or of all workers."""
 
     NONE = "NONE"
@@ -162,7 +162,7 @@ class BaseAdvisor(ABC):
         return np.random.default_rng([self._seed, trial_no, purpose])
 
     def _progress(self, trial_no: int) -> float | None:
-        """The share of the budget used before this trial, by trials or by time, whichever is more; None if unbounded."""
+        """The share of the budget used before this trial, by trials or time, whichever is more; None if unbounded."""
         shares = []
         if self._max_trials > 0:
             shares.append((trial_no - 1) / self._max_trials)

@@ -100,8 +100,7 @@ class BayesOptAdvisor(BaseAdvisor):
                 return row, "latin_hypercube"
         elif sum(result.score is not None for result in results) >= N_SCORED_MIN:
             return self._promising_row(results, seen, rng), "gp"
-        unseen = self._space.unseen(rng, seen)
-        return (unseen if unseen is not None else self._space.sample(rng, 1)[0]), "random"
+        return self._unseen_row(rng, seen), "random"
 
     def _promising_row(self, results: list[TrialResult], seen: Collection[Hashable], rng: np.random.Generator) -> Array:
         if self._surrogate is None:
@@ -113,10 +112,17 @@ class BayesOptAdvisor(BaseAdvisor):
         scores = np.array([np.nan if result.score is None else result.score for result in results])
         outstanding = np.array([self._space.to_row(proposal.knobs) for proposal in self._running])
         unseen = self._space.unseen(rng, seen)
-        if unseen is None:  # All points are taken: go on with the most promising, though it was tried before.
-            seen = ()
-        row = self._surrogate.most_promising(rows, scores, outstanding, lambda r: self._space.key(r) not in seen, rng)
-        return row if row is not None else unseen
+        # Once all points are taken, go on with the most promising, though it was tried before.
+        barred = seen if unseen is not None else ()
+        row = self._surrogate.most_promising(
+            rows, scores, outstanding, lambda candidate: self._space.key(candidate) not in barred, rng
+        )
+        return row if row is not None else self._unseen_row(rng, seen)
+
+    def _unseen_row(self, rng: np.random.Generator, seen: Collection[Hashable]) -> Array:
+        """A random row, and as long as there are such, one that was not tried."""
+        unseen = self._space.unseen(rng, seen)
+        return unseen if unseen is not None else np.asarray(self._space.sample(rng, 1)[0])
 
     def _results_of_search(self) -> list[TrialResult]:
         return [result for result in self._finished if self._is_of_search(result.proposal)]

@@ -63,7 +63,7 @@ class NumberAxis:
         return self.snap(column)
 
     def column(self, indices: npt.NDArray[np.int64]) -> Array:
-        return self._positions(float(self._low) + indices)
+        return self._positions(float(self._low) + indices.astype(np.float64))
 
     def to_value(self, position: float) -> Any:
         number = float(self._numbers(np.array([position]))[0])

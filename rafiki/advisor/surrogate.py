@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 import numpy as np
+import numpy.typing as npt
 
 from rafiki.advisor.acquisition import LogExpectedImprovement, search
 from rafiki.advisor.gp import Posterior, fit_theta, initial_theta, warp
@@ -73,7 +74,7 @@ def _fit_sizes(n: int) -> list[int]:
     return [size for size in sizes if size <= n]
 
 
-def _modelled(scores: Array) -> Array:
+def _modelled(scores: Array) -> npt.NDArray[np.intp]:
     """The indices of the trials to model."""
     n = len(scores)
     if n <= N_MODELLED:
