@@ -43,9 +43,10 @@ def _describe_field(name: str, dtype: np.dtype[Any], offset: int, title: Any = N
 def build_dtype(description: Any, depth: int = 0) -> np.dtype[Any]:
     """The dtype of a description, which may be forged: ValueError or TypeError where it is none of ours."""
     if isinstance(description, str):
-        if not _SIMPLE.fullmatch(description):
+        dtype = np.dtype(description) if _SIMPLE.fullmatch(description) else None
+        if dtype is None or dtype.str != description:
             raise ValueError(f"no dtype of ours: {description[:80]!r}")
-        return np.dtype(description)
+        return dtype
     if depth > _MAX_DEPTH:
         raise ValueError("a dtype nested too deeply")
     kind, content, extent = description
@@ -56,8 +57,11 @@ def build_dtype(description: Any, depth: int = 0) -> np.dtype[Any]:
         formats = [build_dtype(field, depth + 1) for field in formats]
         if not all(isinstance(title, (str, type(None))) for title in titles):
             raise ValueError("a field's title must be a text")
-        spec = {"names": names, "formats": formats, "offsets": offsets, "itemsize": extent}
-        return np.dtype({**spec, "titles": titles} if any(titles) else spec)
+        spec: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": extent}
+        if any(titles):
+            spec["titles"] = titles
+        structured: np.dtype[Any] = np.dtype(spec)
+        return structured
     raise ValueError(f"no dtype of ours: {kind!r}")
 
 

@@ -37,7 +37,7 @@ class LoggerUtils:
         """Gives each entry's line to `sink` from now on, in the thread that logs; None prints readably again."""
         self._sink = sink
 
-    def log(self, msg: str = "", **metrics: float) -> None:
+    def log(self, msg: Optional[str] = "", **metrics: float) -> None:
         """Logs a message and/or numbers at this moment.
 
         TypeError names a metric that is no number (NumPy scalars are); ValueError: `time` is no metric's name.
@@ -46,7 +46,7 @@ class LoggerUtils:
             raise ValueError("`time` is added to every entry and cannot be the name of a metric")
         numbers = {name: _json_number(_number(name, value)) for name, value in metrics.items()}
         time = _now()
-        message = str(msg)
+        message = "" if msg is None else str(msg)
         if message:
             self._emit({"type": MESSAGE, "time": time, "message": message})
         if numbers:
