@@ -44,7 +44,7 @@ def quickstart(client, train_path, val_path, query_paths, hours=0.1, model_trial
         BudgetOption.GPU_COUNT: gpus,
     }
     client.create_train_job(app, TASK, train_dataset["id"], val_dataset["id"], budget, models)
-    job = client.wait_until_train_job_has_stopped(app, progress=print_progress)
+    job = client.wait_until_train_job_has_stopped(app, progress=progress_printer())
     print(f"The train job is {job['status']}. Its best trials:")
     for trial in client.get_best_trials_of_train_job(app):
         print(f"  {trial['score']:.4f} {trial['model_name']} with {trial['proposal']['knobs']}")
@@ -62,9 +62,18 @@ def quickstart(client, train_path, val_path, query_paths, hours=0.1, model_trial
     return predictions
 
 
-def print_progress(job, trials):
-    n_done = sum(trial["status"] not in ("PENDING", "RUNNING") for trial in trials)
-    print(f"\r  {job['status']}, {n_done} trials done", end="\n" if job["datetime_stopped"] else "", flush=True)
+def progress_printer():
+    """What to call whenever a train job may have moved on; prints a line when it has."""
+    said = set()
+
+    def print_progress(job, trials):
+        n_done = sum(trial["status"] not in ("PENDING", "RUNNING") for trial in trials)
+        line = f"  {job['status']}, {n_done} trials done"
+        if line not in said:
+            said.add(line)
+            print(line)
+
+    return print_progress
 
 
 def read_arguments():
