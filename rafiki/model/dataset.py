@@ -15,6 +15,8 @@ from rafiki.model.dataset_images import ImageFilesDataset
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+__all__ = ["AudioFilesDataset", "CorpusDataset", "DatasetUtils", "ImageFilesDataset"]
+
 
 class DatasetUtils:
     """What a template calls to load its datasets, and to prepare images the same way in training and in service.

@@ -97,7 +97,8 @@ def _is_image_shape(shape: Tuple[int, ...]) -> bool:
 
 def _to_bytes(image: np.ndarray) -> np.ndarray:
     """Whole numbers of any type as uint8."""
-    converted = image.astype(np.uint8)
+    with np.errstate(invalid="ignore"):
+        converted = image.astype(np.uint8)
     wrong = converted != image  # out of range wraps around, fractions are cut off, NaN becomes some number
     if wrong.any():
         place = np.unravel_index(int(wrong.argmax()), image.shape)
@@ -141,8 +142,19 @@ def _find_fault_of_pixel(pixel: Any, first_pixel: Any) -> Optional[str]:
     for value in values:
         is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if not is_number or not 0 <= value <= 255 or value != int(value):
-            return f"holds {str(value)[:40]!r}, expected a whole number from 0 to 255"
+            return f"holds {_show(value)}, expected a whole number from 0 to 255"
     return None
+
+
+def _show(value: Any) -> str:
+    """A value of a stranger's, as an error message can bear it."""
+    if isinstance(value, str):
+        return repr(value[:40])
+    if isinstance(value, int) and abs(value) > 2**63:
+        return "a huge number"
+    if value is None or isinstance(value, (int, float, np.generic)):
+        return str(value)
+    return f"a {type(value).__name__}"
 
 
 def _as_list(value: Any) -> Optional[List[Any]]:
