@@ -122,6 +122,8 @@ class Settings(BaseSettings):
 
 
 class _RunnerSettings(Settings):
+    model_config = SettingsConfigDict(toml_file=None)
+
     @classmethod
     def settings_customise_sources(cls, settings_cls: type[BaseSettings], **kwargs: Any) -> tuple[Any, ...]:  # type: ignore[override]
         return (kwargs["init_settings"],)

@@ -27,8 +27,10 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
 def _check_known(config: Config, connection: Connection) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:  # empty
+        return
     try:
-        ScriptDirectory.from_config(config).get_revision(str(current))
+        ScriptDirectory.from_config(config).get_revision(current)
     except CommandError:
         raise NewerDatabaseError(
             f"the database is of revision {current!r}, unknown to this version of Rafiki: a newer one wrote it",
