@@ -13,7 +13,7 @@ from rafiki.entities import Failure, FailureCode
 from rafiki.environment import Environment
 from rafiki.worker.frames import Log, Reply, Request
 
-_MAX_SHOWN_OUTPUT = 600
+_MAX_SHOWN_OUTPUT = 2000
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import socket
-from typing import Any
+from typing import Any, cast
 
 from rafiki.executor.base import CallFailed, Executor, Worker, WorkerDied, WorkerExit, WorkerSpec
 from rafiki.executor.process import WorkerProcess
@@ -44,10 +44,17 @@ class LocalExecutor(Executor):
         self._workers: set[LocalWorker] = set()
 
     async def start(self, spec: WorkerSpec) -> Worker:
-        worker = LocalWorker(spec)
+        our_socket, worker_socket = socket.socketpair()
+        with worker_socket:
+            try:
+                loop = asyncio.get_running_loop()
+                _, worker = await loop.create_unix_connection(lambda: LocalWorker(spec), sock=our_socket)
+            except BaseException:
+                our_socket.close()
+                raise
+            worker.launch(worker_socket)
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
-        await worker.connect()
         return worker
 
     async def close(self) -> None:
@@ -74,23 +81,18 @@ class LocalWorker(Worker, asyncio.Protocol):
         self._has_connection_ended = False
         self._was_stopped = False
         self._protocol_error: str | None = None
-        self._socket, worker_socket = socket.socketpair()
-        with worker_socket:
-            try:
-                self._process = WorkerProcess(spec, worker_socket, self._process_ended)
-            except BaseException:
-                self._socket.close()
-                raise
-        self.pid = self._process.pid
 
-    async def connect(self) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
+
+    def launch(self, worker_socket: socket.socket) -> None:
         try:
-            self._transport, _ = await self._loop.create_unix_connection(lambda: self, sock=self._socket)
+            self._process = WorkerProcess(self.spec, worker_socket, self._process_ended)
         except BaseException:
-            self._socket.close()
             self._has_connection_ended = True
-            self.kill()
+            self._transport.abort()
             raise
+        self.pid = self._process.pid
 
     # Calls ------------------------------------------------------------------------------------------------------------
 
@@ -193,7 +195,16 @@ class LocalWorker(Worker, asyncio.Protocol):
             self._transport.abort()
             self._process.kill()
 
+    def eof_received(self) -> bool:
+        self._connection_ended()
+        return True  # our end stays open until the process has ended: it would take the closing for our death
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._connection_ended()
+
+    def _connection_ended(self) -> None:
+        if self._has_connection_ended:
+            return
         self._has_connection_ended = True
         if self._has_process_ended:
             self._settle()
@@ -220,8 +231,7 @@ class LocalWorker(Worker, asyncio.Protocol):
             protocol_error=self._protocol_error,
         )
         self._exited.set_result(worker_exit)
-        if not self._has_connection_ended:
-            self._transport.abort()
+        self._transport.abort()
         for _, answer in self._pending.values():
             if not answer.done():
                 answer.set_exception(WorkerDied(worker_exit))

@@ -18,6 +18,7 @@ from typing import Any, Deque, List, Optional
 from rafiki.model import logger
 from rafiki.model.log import message_line
 from rafiki.worker.channel import Channel
+from rafiki.worker.checks import clean_text
 from rafiki.worker.frames import Log
 from rafiki.worker.streams import CapturedStream
 
@@ -46,7 +47,7 @@ class TrialLog:
         """Take over standard output and error, the root logger and Rafiki's own, for the rest of the process."""
         sys.stdout = CapturedStream(sys.__stdout__, self.write_message, self.is_open)
         sys.stderr = CapturedStream(sys.__stderr__, self.write_message, self.is_open)
-        logging.basicConfig(level=logging.INFO, handlers=[_RecordHandler(self)])
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_RecordHandler(self)])
         _tag_threads(self)
         os.register_at_fork(after_in_child=self._leave_in_fork)
         threading.Thread(target=self._send_forever, name="rafiki-log", daemon=True).start()
@@ -82,7 +83,7 @@ class TrialLog:
         return trial_id
 
     def write_message(self, text: str) -> None:
-        self._put(message_line(_cut(text)))
+        self._put(message_line(clean_text(_cut(text))))
 
     def _write_entry(self, line: str) -> None:
         if not self.is_open():  # a thread of an earlier trial
