@@ -38,28 +38,33 @@ class Archive:
         self.index_name = index_name
         self.size_bytes = os.path.getsize(self.path)
         self._unread_bytes = max(self.size_bytes * MAX_READ_RATIO, MAX_READ_FLOOR)
+        self._file = open(self.path, "rb")  # noqa: SIM115 (closed in `__exit__`)
         try:
-            self._zip = zipfile.ZipFile(self.path)
-        except OSError:
+            self._members, self._zip = self._open()
+        except BaseException:
+            self._file.close()
             raise
-        # What a broken directory raises is anything from struct.error to UnicodeError.
-        except Exception as error:  # noqa: BLE001
-            self.fail(
-                f"not a readable zip archive ({error}); expected a .zip file with '{index_name}' at its root", error
-            )
-        self._members: Dict[str, zipfile.ZipInfo] = self._zip.NameToInfo
-        if index_name not in self._members:
-            self._zip.close()
-            self.fail(f"expected a file '{index_name}' at the archive's root, {self._where_index_is()}")
 
     def __enter__(self) -> Archive:
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: object, traceback: object) -> None:
         self._zip.close()
+        self._file.close()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._members
+    def _open(self) -> Tuple[Dict[str, zipfile.ZipInfo], zipfile.ZipFile]:
+        try:
+            archive = zipfile.ZipFile(self._file)
+        # What a broken directory raises is anything from struct.error to UnicodeError.
+        except Exception as error:  # noqa: BLE001
+            expected = f"expected a .zip file with '{self.index_name}' at its root"
+            self.fail(f"not a readable zip archive ({error}); {expected}", error)
+        members = archive.NameToInfo
+        if self.index_name not in members:
+            nested = [name for name in members if name.endswith("/" + self.index_name)]
+            found = f"found it at '{nested[0]}' (zip the folder's content, not the folder)" if nested else "found none"
+            self.fail(f"expected a file '{self.index_name}' at the archive's root, {found}")
+        return members, archive
 
     def fail(self, message: str, cause: Optional[BaseException] = None) -> NoReturn:
         raise InvalidDatasetFormatException(f"{os.path.basename(self.path)}: {message}") from cause
@@ -145,10 +150,6 @@ class Archive:
         if member not in self._members:
             self.fail_at(row, column, f"expected the path of a file in the archive, but it has no {shorten(name)}")
         return member
-
-    def _where_index_is(self) -> str:
-        nested = [name for name in self._members if name.endswith("/" + self.index_name)]
-        return f"found it at '{nested[0]}' (zip the folder's content, not the folder)" if nested else "found none"
 
 
 def shorten(text: str) -> str:

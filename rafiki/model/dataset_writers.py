@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 import zipfile
 from typing import Any, Iterable, Iterator, List, Sequence
 
@@ -48,18 +47,15 @@ def write_corpus(dataset_path: str, sentences: Iterable[Sequence[Sequence[Any]]]
 
 @contextlib.contextmanager
 def _new_archive(path: str) -> Iterator[zipfile.ZipFile]:
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    descriptor, temporary_path = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary_path = f"{path}.{os.getpid()}.tmp"
     try:
-        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        with zipfile.ZipFile(temporary_path, "w") as archive:
             yield archive
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary_path, 0o666 & ~umask)
         os.replace(temporary_path, path)
     except BaseException:
-        os.unlink(temporary_path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary_path)
         raise
 
 
