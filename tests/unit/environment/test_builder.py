@@ -44,13 +44,7 @@ def test_another_version_of_the_same_major_is_a_warning(settings: Settings) -> N
 
 
 def test_each_dependency_that_cannot_be_had_is_named(settings: Settings) -> None:
-    dependencies = {
-        "scikit-learn": "0.20.0",
-        "tensorflow": "1.12.0",
-        "no such name": "1",
-        "python": "3.6",
-        "numpy": NUMPY,
-    }
+    absent = {"scikit-learn": "0.20.0", "tensorflow": "1.12.0", "no such name": "1", "python": "3.6"}
     with pytest.raises(EnvironmentBuildError) as caught:
         resolve_environment(settings, {**absent, "numpy": NUMPY})
     message = caught.value.message
