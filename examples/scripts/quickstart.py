@@ -78,7 +78,7 @@ def progress_printer():
 
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--email", default=SUPERADMIN_EMAIL, help="who signs in (%(default)s)")
+    parser.add_argument("--email", default=SUPERADMIN_EMAIL or "superadmin@rafiki", help="who signs in (%(default)s)")
     parser.add_argument("--password", default=SUPERADMIN_PASSWORD, help="(RAFIKI_SUPERADMIN_PASSWORD)")
     parser.add_argument("--host", help="of the server (RAFIKI_ADDR, localhost)")
     parser.add_argument("--admin_port", type=int, help="of the server (ADMIN_EXT_PORT, 3000)")
