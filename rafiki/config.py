@@ -2,5 +2,5 @@
 
 import os
 
-SUPERADMIN_EMAIL = os.environ.get("SUPERADMIN_EMAIL", "superadmin@rafiki")
+SUPERADMIN_EMAIL = os.environ.get("RAFIKI_SUPERADMIN_EMAIL") or os.environ.get("SUPERADMIN_EMAIL")
 SUPERADMIN_PASSWORD = os.environ.get("RAFIKI_SUPERADMIN_PASSWORD") or os.environ.get("SUPERADMIN_PASSWORD")

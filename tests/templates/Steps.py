@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -31,11 +32,11 @@ class Steps(BaseModel):
         if train_args.get("seconds"):
             time.sleep(train_args["seconds"])
         if train_args.get("only_once"):  # the first trial is quick, the others never end
-            if os.path.exists(train_args["only_once"]):
+            if Path(train_args["only_once"]).exists():
                 threading.Event().wait()
-            open(train_args["only_once"], "w").close()
+            Path(train_args["only_once"]).touch()
         wait_for = train_args.get("wait_for_file")
-        while wait_for and not os.path.exists(wait_for):
+        while wait_for and not Path(wait_for).exists():
             time.sleep(0.01)
         self._weights = np.arange(4) * self._knobs["x"]
 

@@ -15,8 +15,8 @@ ALLOWED = {
     "cli": {"client", "dev", "server", "settings"},
     "web": {"client"},
     "server": {
-        "store", "settings", "environment", "executor", "tasks", "runner", "model", "control", "advisor", "worker.frames",
-        "web",
+        "store", "settings", "environment", "executor", "tasks", "runner", "model", "control", "advisor",
+        "worker.frames", "web",
     },
     "runner": {
         "store", "settings", "advisor", "executor", "environment", "predictor", "tasks", "worker.frames", "model",
