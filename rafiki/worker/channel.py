@@ -33,16 +33,17 @@ class Channel:
         self._socket.setblocking(True)
         self._scratch_dir = scratch_dir
         self._splitter = FrameSplitter()
+        self._received = memoryview(bytearray(1 << 16))  # kept: a new buffer per receipt would cost 10 us
         self._bodies: Deque[bytearray] = deque()
         self.write_lock = threading.RLock()
 
     def receive(self) -> Optional[Tuple[int, Request]]:
         """The next request and its number; `None` at the end of the connection."""
         while not self._bodies:
-            data = self._socket.recv(1 << 18)
-            if not data:
+            n_bytes = self._socket.recv_into(self._received)
+            if not n_bytes:
                 return None
-            self._splitter.feed(data)
+            self._splitter.feed(self._received[:n_bytes])
             self._bodies.extend(self._splitter.bodies())
         message_id, message = decode(self._bodies.popleft(), REQUESTS)
         if isinstance(message, Bulk):
@@ -53,7 +54,7 @@ class Channel:
         """Send a reply; where its values have no form on the wire, what `on_unsendable` makes of that."""
         try:
             wire = to_wire(encode(reply, message_id), self._scratch_dir)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError, OSError) as error:
             wire = to_wire(encode(on_unsendable(error), message_id), self._scratch_dir)
         with self.write_lock:
             self._socket.sendall(wire)

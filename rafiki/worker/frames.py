@@ -255,7 +255,7 @@ class FrameSplitter:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Union[bytes, memoryview]) -> None:
         self._buffer += data
 
     def bodies(self) -> Iterator[bytearray]:

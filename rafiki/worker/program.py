@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import gc
 import json
 import logging
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Type
@@ -39,6 +41,8 @@ from rafiki.worker.trial_log import TrialLog
 from rafiki.worker.values import as_vectors
 
 _PR_SET_PDEATHSIG = 1
+#: After a trial that took longer its garbage is collected, for models often hold themselves in cycles.
+_COLLECT_AFTER_S = 1.0
 
 _log = logging.getLogger("rafiki.worker")
 
@@ -127,6 +131,7 @@ class Template:
         return Inspected(serialize_knob_config(model_class.get_knob_config()), [])
 
     def _train(self, model_class: Type[BaseModel], request: Train) -> Reply:
+        started = time.monotonic()
         self._log.begin(request.trial_id)
         try:
             shared_params = _read_params(request.shared_params_path) if request.shared_params_path else None
@@ -145,6 +150,8 @@ class Template:
             return Trained(outcome.score, outcome.params is not None)
         finally:
             self._log.end()
+            if time.monotonic() - started > _COLLECT_AFTER_S:
+                gc.collect()
 
     def _load(self, model_class: Type[BaseModel], request: Load) -> Reply:
         if self._model is not None:

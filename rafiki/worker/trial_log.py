@@ -22,8 +22,9 @@ from rafiki.worker.checks import clean_text
 from rafiki.worker.frames import Log
 from rafiki.worker.streams import CapturedStream
 
-#: Lines that wait to be sent, and the longest line.
+#: Lines that wait to be sent, their characters, and the longest message.
 MAX_WAITING_LINES = 20_000
+MAX_WAITING_CHARS = 16_000_000
 MAX_LINE_CHARS = 16_384
 #: Characters of lines in one frame: well below a frame's bound, at four bytes for each.
 _MAX_FRAME_CHARS = 200_000
@@ -36,6 +37,7 @@ class TrialLog:
         self._channel = channel
         self._trial_id: Optional[str] = None
         self._lines: Deque[str] = deque()
+        self._n_chars = 0
         self._n_dropped = 0
         self._lock = threading.Lock()
         self._has_lines = threading.Event()
@@ -67,7 +69,7 @@ class TrialLog:
         with self._lock:
             self._trial_id = None
             self._lines.clear()
-            self._n_dropped = 0
+            self._n_chars = self._n_dropped = 0
 
     def is_open(self) -> bool:
         """Whether what the calling thread writes belongs to the trial that runs."""
@@ -102,13 +104,14 @@ class TrialLog:
         with self._lock:
             if not self.is_open():  # it ended meanwhile
                 return
-            if len(self._lines) >= MAX_WAITING_LINES:
-                self._lines.popleft()
-                self._n_dropped += 1
             if line is None:
                 self._n_dropped += 1
             else:
                 self._lines.append(line)
+                self._n_chars += len(line)
+            while len(self._lines) > MAX_WAITING_LINES or self._n_chars > MAX_WAITING_CHARS:
+                self._n_chars -= len(self._lines.popleft())
+                self._n_dropped += 1
         self._has_lines.set()
 
     def _send_forever(self) -> None:
@@ -132,10 +135,10 @@ class TrialLog:
             if self._trial_id is None or not self._lines:
                 return None
             lines: List[str] = []
-            n_chars = 0
-            while self._lines and n_chars < _MAX_FRAME_CHARS:
+            n_left = self._n_chars - _MAX_FRAME_CHARS
+            while self._lines and self._n_chars > n_left:
                 lines.append(self._lines.popleft())
-                n_chars += len(lines[-1])
+                self._n_chars -= len(lines[-1])
             if self._lines:
                 self._has_lines.set()
             n_dropped, self._n_dropped = self._n_dropped, 0

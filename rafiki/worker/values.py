@@ -36,10 +36,10 @@ def encode_values(values: Union[NDArray[Any], Sequence[Any]]) -> Tuple[Dict[str,
     if isinstance(values, np.ndarray) and _is_vectors(values):
         return {"vectors": values.shape}, np.ascontiguousarray(values, np.float64).tobytes()
     if len(values) and all(isinstance(value, np.ndarray) for value in values):
-        first = values[0]
+        shape, dtype = values[0].shape, values[0].dtype
         payload = b"".join([value.tobytes() for value in values])
-        if first.size and all(value.shape == first.shape and value.dtype == first.dtype for value in values):
-            return {"dtype": _dtype_name(first), "shape": [len(values), *first.shape]}, payload
+        if 0 not in shape and all(value.shape == shape and value.dtype == dtype for value in values):
+            return {"dtype": _dtype_name(values[0]), "shape": [len(values), *shape]}, payload
         return {"arrays": [{"dtype": _dtype_name(value), "shape": value.shape} for value in values]}, payload
     payload = json.dumps(list(values)).encode()
     if len(payload) > MAX_JSON_BYTES:
