@@ -16,7 +16,15 @@ from rafiki.errors import PayloadTooLargeError
 MAX_JSON_BYTES = 16 * 2**20
 
 
-def _check_text(text: str) -> str:
+def _check_unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a surrogate pair is no text") from error
+    return text
+
+
+def _check_no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("a NUL character has no place here")
     return text
@@ -42,24 +50,25 @@ def _check_plain_json(value: Any) -> Any:
     return value
 
 
+AnyText = Annotated[str, AfterValidator(_check_unicode)]
 #: A name or other short text.
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_check_text)]
+Text = Annotated[AnyText, StringConstraints(min_length=1, max_length=1000), AfterValidator(_check_no_nul)]
 _Json = Annotated[Any, BeforeValidator(_json_of_text), AfterValidator(_check_plain_json)]
 
 
 class SignIn(BaseModel):
-    email: str
-    password: str
+    email: AnyText
+    password: AnyText
 
 
 class NewUser(BaseModel):
-    email: str = Field(description="1 to 254 characters with one `@`", examples=["ada@rafiki"])
-    password: str
-    user_type: str = Field(description="ADMIN, MODEL_DEVELOPER or APP_DEVELOPER", examples=["APP_DEVELOPER"])
+    email: AnyText = Field(description="1 to 254 characters with one `@`", examples=["ada@rafiki"])
+    password: AnyText
+    user_type: AnyText = Field(description="ADMIN, MODEL_DEVELOPER or APP_DEVELOPER", examples=["APP_DEVELOPER"])
 
 
 class UserToBan(BaseModel):
-    email: str
+    email: AnyText
 
 
 class NewTrainJob(BaseModel):

@@ -77,5 +77,5 @@ def _check(budget: Any, options: Mapping[str, _Option], n_gpus: int, error: type
             raise error(f"{key} of the budget is {value!r:.100}, expected {option.expected}")
     n_wanted = checked.get(BudgetOption.GPU_COUNT, 0)
     if n_wanted > n_gpus:
-        raise InsufficientResourcesError(f"the budget asks for {n_wanted} GPUs, and there are {n_gpus}")
+        raise InsufficientResourcesError(f"GPU_COUNT of the budget is {n_wanted}, and there are {n_gpus} GPUs")
     return checked

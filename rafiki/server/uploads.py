@@ -19,17 +19,17 @@ from starlette.concurrency import run_in_threadpool
 from rafiki.errors import InvalidRequestError, PayloadTooLargeError
 from rafiki.store.blobs import BlobWriter
 
-#: All text fields of a form together.
+#: All fields of a form but its file.
 MAX_TEXT_BYTES = 2**20
 _MAX_PARTS = 100
 _STEP_BYTES = 2**20
 
 
 class Form:
-    """What a form held: its text fields by name, and its file, written but not yet committed."""
+    """What a form held: its fields by name, and its file, written but not yet committed."""
 
     def __init__(self, open_writer: Callable[[], BlobWriter]) -> None:
-        self.fields: dict[str, str] = {}
+        self.fields: dict[str, bytes] = {}
         self.file: BlobWriter | None = None
         self._open_writer = open_writer
 
@@ -41,7 +41,13 @@ class Form:
 
     def text(self, name: str) -> str | None:
         """The field's text; `None` where it is absent or empty."""
-        return self.fields.get(name) or None
+        try:
+            text = self.fields.get(name, b"").decode()
+        except UnicodeDecodeError as error:
+            raise InvalidRequestError(f"the field {name!r} is not UTF-8 text") from error
+        if "\0" in text:
+            raise InvalidRequestError(f"the field {name!r} holds a NUL character")
+        return text or None
 
 
 @asynccontextmanager
@@ -160,12 +166,12 @@ class _MultipartForm:
             return
         self._n_text_bytes += end - start
         if self._n_text_bytes > MAX_TEXT_BYTES:
-            raise PayloadTooLargeError(f"the form's text fields are larger than {MAX_TEXT_BYTES} bytes")
+            raise PayloadTooLargeError(f"the fields but {self._file_field!r} are larger than {MAX_TEXT_BYTES} bytes")
         self._text += data[start:end]
 
     def _end_part(self) -> None:
         if self._writer is None:
-            self._form.fields[self._name] = _decode(self._name, bytes(self._text))
+            self._form.fields[self._name] = bytes(self._text)
 
     def _end(self) -> None:
         self._has_ended = True
@@ -193,14 +199,4 @@ class _UrlencodedForm:
             if name == self._file_field:
                 self._form.open_file().write(value)
             else:
-                self._form.fields[name] = _decode(name, value)
-
-
-def _decode(name: str, text: bytes) -> str:
-    try:
-        decoded = text.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(f"the field {name!r} is not UTF-8 text") from error
-    if "\0" in decoded:
-        raise InvalidRequestError(f"the field {name!r} holds a NUL character")
-    return decoded
+                self._form.fields[name] = value

@@ -1,0 +1,295 @@
+"""Train jobs, their trials, inference jobs: what is taken, what is told, what stopping does."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from rafiki.settings import Settings
+from rafiki.store import Store
+from tests.unit.server.api import Api, NotedSupervision, World, ok, refused
+
+TIMES = {"datetime_started", "datetime_stopped"}
+
+
+@pytest.fixture
+def job_body(app_developer: Api, developer: Api, world: World) -> dict[str, Any]:
+    """A train job of the app developer that may be started."""
+    dataset_id = world.dataset(app_developer).id
+    model = world.model(developer, "public", access_right="PUBLIC")
+    return {
+        "app": "app",
+        "task": "T",
+        "train_dataset_id": dataset_id,
+        "val_dataset_id": dataset_id,
+        "budget": {"MODEL_TRIAL_COUNT": 2},
+        "model_ids": [model.id],
+    }
+
+
+# Train jobs -------------------------------------------------------------------------------------------------------
+
+
+async def test_create_a_train_job(
+    app_developer: Api, job_body: dict[str, Any], supervision: NotedSupervision, store: Store
+) -> None:
+    job_body["train_args"] = {"a": [1, None, {"b": "ä"}]}
+    created = await ok(app_developer.post("/train_jobs", json=job_body))
+    assert created == {"id": created["id"], "app": "app", "app_version": 1}
+    assert supervision.n_wakes == 1
+
+    [job] = await ok(app_developer.get("/train_jobs/app"))
+    assert job["status"] == "STARTED"
+    assert job["budget"] == {"TIME_HOURS": 0.1, "GPU_COUNT": 0, "MODEL_TRIAL_COUNT": 2}
+    assert job["train_args"] == job_body["train_args"]
+    assert job["datetime_started"].endswith("Z")
+    assert job["datetime_stopped"] is None
+    assert job["error"] is None
+    for key in ("task", "train_dataset_id", "val_dataset_id", "model_ids"):
+        assert job[key] == job_body[key]
+    assert await ok(app_developer.get("/train_jobs/app/-1")) == job
+    assert await ok(app_developer.get("/train_jobs/app/1")) == job
+    assert await ok(app_developer.get("/train_jobs")) == [job]
+
+    await refused(app_developer.post("/train_jobs", json=job_body), 400, "InvalidTrainJobError")
+    store.train_jobs.stop(job["id"])
+    assert (await ok(app_developer.post("/train_jobs", json=job_body)))["app_version"] == 2
+
+
+async def test_a_train_job_as_a_form(app_developer: Api, job_body: dict[str, Any]) -> None:
+    form = {key: value if isinstance(value, str) else json.dumps(value) for key, value in job_body.items()}
+    await ok(app_developer.post("/train_jobs", data=form))
+    [job] = await ok(app_developer.get("/train_jobs/app"))
+    assert job["budget"]["MODEL_TRIAL_COUNT"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "name"),
+    [
+        ({"budget": {"MODEL_TRIAL_COUNT": 0}}, 400, "InvalidTrainJobError"),
+        ({"budget": {"SPEED": 1}}, 400, "InvalidTrainJobError"),
+        ({"budget": "cheap"}, 400, "InvalidTrainJobError"),
+        ({"budget": {"GPU_COUNT": 2}}, 409, "InsufficientResourcesError"),
+        ({"model_ids": []}, 400, "NoModelsForTrainJobError"),
+        ({"model_ids": None}, 400, "NoModelsForTrainJobError"),
+        ({"model_ids": ["unknown"]}, 404, "InvalidModelError"),
+        ({"train_dataset_id": "unknown"}, 404, "InvalidDatasetError"),
+        ({"val_dataset_id": "unknown"}, 404, "InvalidDatasetError"),
+        ({"val_dataset_id": None}, 400, "InvalidRequestError"),
+        ({"task": "U"}, 400, "InvalidDatasetError"),
+        ({"task": ""}, 400, "InvalidRequestError"),
+        ({"app": ""}, 400, "InvalidRequestError"),
+        ({"app": "a/b"}, 400, "InvalidTrainJobError"),
+        ({"app": ".."}, 400, "InvalidTrainJobError"),
+        ({"train_args": [1]}, 400, "InvalidTrainJobError"),
+    ],
+)
+async def test_train_jobs_that_are_refused(
+    app_developer: Api, job_body: dict[str, Any], change: dict[str, Any], status: int, name: str
+) -> None:
+    await refused(app_developer.post("/train_jobs", json=job_body | change), status, name)
+    assert await ok(app_developer.get("/train_jobs")) == []
+
+
+@pytest.mark.parametrize(
+    "train_args", ['{"x": NaN}', '{"x": -Infinity}', '{"x": "\\ud800"}', '{"x":' * 400 + "1" + "}" * 400]
+)
+async def test_arguments_that_cannot_be_given_back_are_refused(
+    app_developer: Api, job_body: dict[str, Any], train_args: str
+) -> None:
+    body = json.dumps(job_body)[:-1] + f', "train_args": {train_args}}}'
+    headers = {"Content-Type": "application/json"}
+    message = await refused(
+        app_developer.post("/train_jobs", content=body, headers=headers), 400, "InvalidRequestError"
+    )
+    assert "train_args" in message
+
+
+async def test_only_what_is_there_for_the_caller_can_be_used(
+    app_developer: Api, developer: Api, admin: Api, job_body: dict[str, Any], world: World
+) -> None:
+    others_dataset = job_body | {"train_dataset_id": world.dataset(developer).id}
+    await refused(app_developer.post("/train_jobs", json=others_dataset), 404, "InvalidDatasetError")
+    private = job_body | {"model_ids": [*job_body["model_ids"], world.model(developer, "private").id]}
+    await refused(app_developer.post("/train_jobs", json=private), 404, "InvalidModelError")
+    other_task = job_body | {"model_ids": [world.model(developer, "other", task="U", access_right="PUBLIC").id]}
+    await refused(app_developer.post("/train_jobs", json=other_task), 400, "InvalidModelError")
+
+
+async def test_a_model_named_twice_is_trained_once(app_developer: Api, job_body: dict[str, Any]) -> None:
+    await ok(app_developer.post("/train_jobs", json=job_body | {"model_ids": job_body["model_ids"] * 2}))
+    assert (await ok(app_developer.get("/train_jobs/app/-1")))["model_ids"] == job_body["model_ids"]
+
+
+async def test_stop_a_train_job(developer: Api, world: World, supervision: NotedSupervision) -> None:
+    job = world.train_job(developer)
+    trial = world.trial(job, 1)
+    assert await ok(developer.post("/train_jobs/app/-1/stop")) == {"id": job.id, "app": "app", "app_version": 1}
+    assert supervision.stopped == [job.id]
+    stopped = await ok(developer.get("/train_jobs/app/1"))
+    assert stopped["status"] == "STOPPED"
+    trial_now = await ok(developer.get(f"/trials/{trial.id}"))
+    assert trial_now["status"] == "ERRORED"
+    assert "stopped" in trial_now["error"]["message"]
+    await ok(developer.post("/train_jobs/app/1/stop"))
+    assert await ok(developer.get("/train_jobs/app/1")) == stopped
+
+
+@pytest.mark.parametrize("version", ["0", "2", "-2", "x", "1.0", "99999999999999999999", "--1", "²"])
+async def test_versions_that_are_not_there(developer: Api, world: World, version: str) -> None:
+    world.train_job(developer)
+    await refused(developer.get(f"/train_jobs/app/{version}"), 404, "InvalidTrainJobError")
+    assert await ok(developer.get(f"/train_jobs/app/{version}/trials")) == []
+    await refused(developer.get(f"/inference_jobs/app/{version}"), 404, "InvalidRunningInferenceJobError")
+
+
+@pytest.mark.parametrize("app_name", ["with space", "ä?#%&+", "%2F", "line\nbreak", "{app}"])
+async def test_an_app_may_have_any_name_without_a_slash(
+    app_developer: Api, job_body: dict[str, Any], app_name: str
+) -> None:
+    from urllib.parse import quote
+
+    await ok(app_developer.post("/train_jobs", json=job_body | {"app": app_name}))
+    assert (await ok(app_developer.get(f"/train_jobs/{quote(app_name, safe='')}/-1")))["app"] == app_name
+
+
+# Trials -----------------------------------------------------------------------------------------------------------
+
+
+async def test_trials_are_listed_newest_first_or_best_first(developer: Api, world: World) -> None:
+    job = world.train_job(developer)
+    saved = [world.trial(job, no, score, b"params") for no, score in enumerate((0.2, 0.9, 0.5), start=1)]
+    world.trial(job, 4, 1.0)
+    everyone = await ok(developer.get("/train_jobs/app/1/trials"))
+    assert [trial["no"] for trial in everyone] == [4, 3, 2, 1]
+    assert [trial["no"] for trial in await ok(developer.get("/train_jobs/app/-1/trials?limit=2&offset=1"))] == [3, 2]
+    best = await ok(developer.get("/train_jobs/app/-1/trials?type=best&max_count=2"))
+    assert [trial["score"] for trial in best] == [0.9, 0.5]
+    assert len(await ok(developer.get("/train_jobs/app/-1/trials?type=best"))) == 3
+
+    trial = await ok(developer.get(f"/trials/{saved[0].id}"))
+    assert trial == everyone[-1]
+    assert trial["proposal"]["knobs"] == {"k": 1}
+    assert (trial["status"], trial["is_params_saved"], trial["attempt"]) == ("COMPLETED", True, 1)
+    assert (trial["worker_id"], trial["train_job_id"], trial["error"]) == ("worker-1", job.id, None)
+    assert trial["model_name"].startswith("model of app")
+    assert all(trial[key].endswith("Z") for key in TIMES)
+
+
+async def test_a_trials_parameters_are_bytes(developer: Api, world: World) -> None:
+    job = world.train_job(developer)
+    params = bytes(range(256)) * 10_000
+    response = await developer.get(f"/trials/{world.trial(job, 1, 0.1, params).id}/parameters")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/octet-stream")
+    assert response.content == params
+    await refused(developer.get(f"/trials/{world.trial(job, 2).id}/parameters"), 404, "InvalidTrialError")
+
+
+async def test_a_trials_log(developer: Api, world: World, store: Store) -> None:
+    trial = world.trial(world.train_job(developer), 1)
+    assert await ok(developer.get(f"/trials/{trial.id}/logs")) == {"messages": [], "metrics": [], "plots": []}
+    time = "2026-01-01T00:00:00.000000Z"
+    entries = [
+        {"type": "PLOT", "time": time, "title": "Loss", "metrics": ["loss"], "x_axis": "epoch"},
+        {"type": "METRICS", "time": time, "metrics": {"loss": 0.5, "epoch": 1}},
+        {"type": "MESSAGE", "time": time, "message": "done"},
+    ]
+    store.trials.append_log(trial.id, [json.dumps(entry) for entry in entries])
+    log = await ok(developer.get(f"/trials/{trial.id}/logs"))
+    assert log["messages"] == [{"time": time, "message": "done"}]
+    assert log["metrics"] == [{"time": time, "loss": 0.5, "epoch": 1}]
+    assert log["plots"] == [{"title": "Loss", "metrics": ["loss"], "x_axis": "epoch"}]
+
+
+# Inference jobs ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_life_of_an_inference_job(
+    developer: Api, world: World, store: Store, supervision: NotedSupervision, settings: Settings
+) -> None:
+    body = {"app": "app", "app_version": -1, "budget": {"GPU_COUNT": 0}}
+    await refused(developer.post("/inference_jobs", json=body), 404, "InvalidTrainJobError")
+    train_job = world.train_job(developer)
+    await refused(developer.post("/inference_jobs", json=body), 400, "InvalidTrainJobError")
+    world.trial(train_job, 1, 0.5, b"params")
+    store.train_jobs.stop(train_job.id)
+
+    created = await ok(developer.post("/inference_jobs", json=body))
+    assert {**created, "id": "", "predictor_host": ""} == {
+        "id": "",
+        "train_job_id": train_job.id,
+        "app": "app",
+        "app_version": 1,
+        "predictor_host": "",
+    }
+    host, port = created["predictor_host"].split(":")
+    assert host == "127.0.0.1"
+    assert int(port) in settings.predictor_port_range
+    assert supervision.n_wakes == 1
+    await refused(developer.post("/inference_jobs", json={"app": "app"}), 409, "RunningInferenceJobExistsError")
+
+    job = await ok(developer.get("/inference_jobs/app/-1"))
+    assert job["status"] == "STARTED"
+    assert created.items() <= job.items()
+    assert await ok(developer.get("/inference_jobs")) == [job]
+    assert await ok(developer.get("/inference_jobs/app")) == [job]
+
+    reference = {"id": job["id"], "train_job_id": train_job.id, "app": "app", "app_version": 1}
+    assert await ok(developer.post("/inference_jobs/app/1/stop")) == reference
+    assert supervision.stopped == [job["id"]]
+    for answer in (developer.get("/inference_jobs/app/-1"), developer.post("/inference_jobs/app/-1/stop")):
+        await refused(answer, 404, "InvalidRunningInferenceJobError")
+    [stopped] = await ok(developer.get("/inference_jobs/app"))
+    assert stopped["status"] == "STOPPED"
+    assert stopped["datetime_stopped"].endswith("Z")
+
+
+async def test_a_job_without_a_saved_trial_cannot_be_deployed(developer: Api, world: World, store: Store) -> None:
+    train_job = world.train_job(developer)
+    world.trial(train_job, 1, 0.5)
+    store.train_jobs.stop(train_job.id)
+    await refused(developer.post("/inference_jobs", json={"app": "app"}), 400, "InvalidTrainJobError")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "name"),
+    [
+        ({"budget": {"GPU_COUNT": 2}}, 409, "InsufficientResourcesError"),
+        ({"budget": {"TIME_HOURS": 1}}, 400, "InvalidRequestError"),
+        ({"app_version": 10**30}, 400, "InvalidRequestError"),
+        ({"app_version": 7}, 404, "InvalidTrainJobError"),
+    ],
+)
+async def test_inference_jobs_that_are_refused(developer: Api, change: dict[str, Any], status: int, name: str) -> None:
+    await refused(developer.post("/inference_jobs", json={"app": "app"} | change), status, name)
+
+
+async def test_a_predictor_gets_a_port_that_nobody_else_holds(
+    developer: Api, world: World, store: Store, settings: Settings
+) -> None:
+    train_job = world.train_job(developer)
+    world.trial(train_job, 1, 0.5, b"params")
+    store.train_jobs.stop(train_job.id)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        settings.predictor_ports = f"{taken}-{taken}"
+        response = await developer.post("/inference_jobs", json={"app": "app"})
+    assert 400 <= response.status_code < 600
+    assert response.headers["content-type"] == "application/json"
+    assert await ok(developer.get("/inference_jobs")) == []
+
+
+async def test_stop_all_jobs(superadmin: Api, developer: Api, app_developer: Api, world: World, store: Store) -> None:
+    deployed = world.train_job(developer, "deployed")
+    world.trial(deployed, 1, 0.5, b"params")
+    store.train_jobs.stop(deployed.id)
+    serving = await ok(developer.post("/inference_jobs", json={"app": "deployed"}))
+    jobs = [world.train_job(developer, "a"), world.train_job(app_developer, "b")]
+    stopped = await ok(superadmin.post("/actions/stop_all_jobs"))
+    assert {job["id"] for job in stopped["train_jobs"]} == {job.id for job in jobs}
+    assert stopped["inference_jobs"] == [{"id": serving["id"]}]
+    assert {job["status"] for job in await ok(developer.get("/train_jobs"))} == {"STOPPED"}
+    assert await ok(superadmin.post("/actions/stop_all_jobs")) == {"train_jobs": [], "inference_jobs": []}

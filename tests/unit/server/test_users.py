@@ -1,0 +1,105 @@
+"""Signing in; creating, listing and banning users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fastapi import FastAPI
+
+from rafiki.settings import Settings
+from rafiki.store import Store
+from tests.unit.server.api import Api, ok, refused
+from tests.unit.server.conftest import PASSWORD
+
+
+def new_user(email: str = "ada@rafiki", user_type: str = "APP_DEVELOPER", password: str = PASSWORD) -> dict[str, str]:
+    return {"email": email, "password": password, "user_type": user_type}
+
+
+async def test_sign_in(nobody: Api, app: FastAPI, developer: Api) -> None:
+    signed_in = await ok(nobody.post("/tokens", json={"email": "Model_Developer@RAFIKI", "password": PASSWORD}))
+    assert signed_in["user_id"] == developer.user.id
+    assert signed_in["user_type"] == "MODEL_DEVELOPER"
+    await ok(Api(app, signed_in["token"]).get("/datasets"))
+
+
+async def test_sign_in_with_a_form(nobody: Api, developer: Api) -> None:
+    credentials = {"email": developer.user.email, "password": PASSWORD}
+    await ok(nobody.post("/tokens", data=credentials))
+    await ok(nobody.post("/tokens", data=credentials, files={"ignored": b"x"}))
+
+
+async def test_unknown_user_and_wrong_password_look_alike(nobody: Api, developer: Api) -> None:
+    unknown = await refused(nobody.post("/tokens", json={"email": "x@y", "password": "p"}), 401, "InvalidUserError")
+    wrong_password = {"email": developer.user.email, "password": "wrong"}
+    assert await refused(nobody.post("/tokens", json=wrong_password), 401, "InvalidUserError") == unknown
+
+
+async def test_a_banned_user_cannot_sign_in(nobody: Api, developer: Api, store: Store) -> None:
+    store.users.ban(developer.user.id)
+    credentials = {"email": developer.user.email, "password": PASSWORD}
+    await refused(nobody.post("/tokens", json=credentials), 403, "UnauthorizedError")
+    await refused(nobody.post("/tokens", json={**credentials, "password": "wrong"}), 401, "InvalidUserError")
+
+
+async def test_the_database_holds_neither_token_nor_password(
+    nobody: Api, admin: Api, settings: Settings, store: Store
+) -> None:
+    await ok(admin.post("/users", json=new_user(password="a secret to keep")))
+    signed_in = await ok(nobody.post("/tokens", json={"email": "ada@rafiki", "password": "a secret to keep"}))
+    store.close()
+    database = b"".join(path.read_bytes() for path in settings.data_dir.glob("rafiki.db*"))
+    assert b"ada@rafiki" in database
+    assert b"a secret to keep" not in database
+    assert signed_in["token"].encode() not in database
+
+
+async def test_create_user(admin: Api) -> None:
+    created = await ok(admin.post("/users", json=new_user()))
+    assert {**created, "id": ""} == {"id": "", "email": "ada@rafiki", "user_type": "APP_DEVELOPER", "banned_date": None}
+    await refused(admin.post("/users", json=new_user("ADA@rafiki")), 409, "UserExistsError")
+    listed = await ok(admin.get("/users"))
+    assert created in listed
+    assert {user["email"] for user in listed} == {"admin@rafiki", "ada@rafiki"}
+
+
+@pytest.mark.parametrize("email", ["", "no-at", "two@at@signs", "x" * 250 + "@long", "nul\0@x"])
+async def test_what_is_no_email(admin: Api, email: str) -> None:
+    await refused(admin.post("/users", json=new_user(email)), 400, "InvalidUserError")
+
+
+@pytest.mark.parametrize("email", ["@", "x@rafiki", "grüße@例え", "with space@x", "x" * 248 + "@rafik"])
+async def test_what_is_an_email(nobody: Api, admin: Api, email: str) -> None:
+    await ok(admin.post("/users", json=new_user(email)))
+    await ok(nobody.post("/tokens", json={"email": email, "password": PASSWORD}))
+
+
+async def test_an_empty_password_is_refused(admin: Api) -> None:
+    await refused(admin.post("/users", json=new_user(password="")), 400, "InvalidUserError")
+
+
+async def test_who_creates_whom(superadmin: Api, admin: Api) -> None:
+    await ok(superadmin.post("/users", json=new_user("a@b", "ADMIN")))
+    await refused(admin.post("/users", json=new_user("c@d", "ADMIN")), 403, "UnauthorizedError")
+    for api in (superadmin, admin):
+        await refused(api.post("/users", json=new_user("c@d", "SUPERADMIN")), 403, "UnauthorizedError")
+        assert "APP_DEVELOPER" in await refused(api.post("/users", json=new_user("c@d", "X")), 400, "InvalidUserError")
+
+
+async def test_who_bans_whom(superadmin: Api, admin: Api, developer: Api, sign_in: Callable[..., Api]) -> None:
+    other_admin = sign_in("ADMIN", "other-admin@rafiki")
+
+    async def ban(by: Api, email: str) -> object:
+        return await by.request("DELETE", "/users", json={"email": email})
+
+    for by, email in ((admin, "superadmin@rafiki"), (admin, "other-admin@rafiki"), (admin, "admin@rafiki")):
+        await refused(ban(by, email), 403, "UnauthorizedError")
+    await refused(ban(superadmin, "superadmin@rafiki"), 403, "UnauthorizedError")
+    await refused(ban(admin, "nobody@rafiki"), 404, "InvalidUserError")
+
+    banned = await ok(ban(admin, "MODEL_DEVELOPER@rafiki"))
+    assert banned["id"] == developer.user.id
+    assert banned["banned_date"].endswith("Z")
+    await refused(ban(admin, developer.user.email), 409, "UserAlreadyBannedError")
+    await ok(ban(superadmin, other_admin.user.email))
