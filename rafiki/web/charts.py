@@ -42,26 +42,39 @@ def scores(trials: list[Row]) -> Option:
 
 
 def trial_plots(logs: Row) -> list[Option]:
-    """One chart per plot that the template defined; metrics of no plot share a last one, over time."""
+    """One chart per plot that the template defined, and one over time per metric of no plot that has several values."""
     plots = list(logs["plots"])
-    shown = {metric for plot in plots for metric in plot["metrics"]} | {plot.get("x_axis") for plot in plots}
-    others = dict.fromkeys(name for entry in logs["metrics"] for name in entry if name != "time" and name not in shown)
-    if others:
-        plots.append({"title": "Metrics", "metrics": list(others), "x_axis": None})
+    plots += [
+        {"title": name, "metrics": [name], "x_axis": None}
+        for name, values in _unplotted(logs).items()
+        if len(values) > 1
+    ]
     return [_plot(plot, logs["metrics"]) for plot in plots]
+
+
+def single_values(logs: Row) -> dict[str, Any]:
+    """The metrics of no plot that were logged once: they are told, not drawn."""
+    return {name: values[0] for name, values in _unplotted(logs).items() if len(values) == 1}
+
+
+def _unplotted(logs: Row) -> dict[str, list[Any]]:
+    plotted = {metric for plot in logs["plots"] for metric in (*plot["metrics"], plot.get("x_axis"))}
+    values: dict[str, list[Any]] = {}
+    for entry in logs["metrics"]:
+        for name, value in entry.items():
+            if name != "time" and name not in plotted:
+                values.setdefault(name, []).append(value)
+    return values
 
 
 def _plot(plot: Row, entries: list[Row]) -> Option:
     x_axis = plot.get("x_axis") or "time"
-    series = [
-        {
-            "type": "line",
-            "name": metric,
-            "data": [[entry[x_axis], entry[metric]] for entry in entries if x_axis in entry and metric in entry],
-            "symbolSize": 5,
-        }
-        for metric in plot["metrics"]
-    ]
+
+    def points(metric: str) -> list[list[Any]]:
+        # NaN and infinities are texts in the API's JSON; there is no place for them in a chart.
+        drawn = (entry for entry in entries if isinstance(entry.get(metric), int | float))
+        return [[entry[x_axis], entry[metric]] for entry in drawn if entry.get(x_axis) is not None]
+
     return {
         **_COMMON,
         "title": {"text": plot["title"], "textStyle": {"fontSize": 13}},
@@ -74,5 +87,7 @@ def _plot(plot: Row, entries: list[Row]) -> Option:
             **_AXIS_NAME,
         },
         "yAxis": {"type": "value", "scale": True},
-        "series": series,
+        "series": [
+            {"type": "line", "name": metric, "data": points(metric), "symbolSize": 5} for metric in plot["metrics"]
+        ],
     }

@@ -100,6 +100,9 @@ class JobView:
         self._logs.clear()
         with self._logs:
             ui.label(f"Trial {trial['no']} of {trial['model_name']}").classes("text-lg")
+            told = ", ".join(f"{name} = {value}" for name, value in charts.single_values(logs).items())
+            if told:
+                ui.label(told)
             for option in charts.trial_plots(logs):
                 ui.echart(option).classes("w-full h-56")
             messages = logs["messages"][-MAX_MESSAGES:]

@@ -34,11 +34,17 @@ def test_each_defined_plot_is_a_chart_over_its_axis() -> None:
     assert option["series"][0]["data"] == [[0, 1.0], [1, 0.5]]
 
 
-def test_metrics_of_no_plot_are_drawn_over_time() -> None:
-    logs = {"messages": [], "metrics": [{"time": "t0", "accuracy": 0.3}], "plots": []}
+def test_metrics_of_no_plot_are_drawn_over_time_or_told_where_there_is_one_value() -> None:
+    metrics = [
+        {"time": "t0", "accuracy": 0.3},
+        {"time": "t1", "accuracy": 0.4, "n": 7},
+        {"time": "t2", "accuracy": "NaN"},
+    ]
+    logs = {"messages": [], "metrics": metrics, "plots": []}
     (option,) = charts.trial_plots(logs)
     assert option["xAxis"]["type"] == "time"
-    assert option["series"][0]["data"] == [["t0", 0.3]]
+    assert option["series"][0]["data"] == [["t0", 0.3], ["t1", 0.4]]
+    assert charts.single_values(logs) == {"n": 7}
 
 
 def test_a_duration_runs_until_now_while_there_is_no_stop() -> None:
