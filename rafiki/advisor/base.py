@@ -171,7 +171,7 @@ class BaseAdvisor(ABC):
         return min(max(shares), 1.0) if shares else None
 
     def _complete(self, knobs: Knobs, active_policies: Iterable[str] = ()) -> Knobs:
-        """`knobs` with the fixed ones and the policies added, in the knob config's order."""
+        """The tuned ones of `knobs`, with the fixed ones and the policies, in the knob config's order."""
         active = set(active_policies)
         rest: Knobs = {}
         for name, knob in self._knob_config.items():
@@ -179,7 +179,7 @@ class BaseAdvisor(ABC):
                 rest[name] = knob.value.value
             elif isinstance(knob, PolicyKnob):
                 rest[name] = knob.policy in active
-        return {name: knobs[name] if name in knobs else rest[name] for name in self._knob_config}
+        return {name: rest[name] if name in rest else knobs[name] for name in self._knob_config}
 
 
 def policies(knob_config: KnobConfig) -> frozenset[str]:

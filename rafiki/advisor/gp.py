@@ -33,6 +33,7 @@ def warp(scores: Array) -> Array:
     What matters is where the good scores are: a few disasters (a diverged training) would otherwise flatten all
     differences among them. Only scores more than a typical spread below the median are moved, by a logarithm.
     """
+    scores = scores / max(float(np.abs(scores).max()), 1e-300)  # so that squares do not overflow
     median = np.median(scores)
     above = scores[scores >= median] - median
     spread = float(np.mean(above)) if above.size else 0.0

@@ -57,7 +57,7 @@ class NumberAxis:
 
     def snap(self, column: Array) -> Array:
         column = np.clip(column, 0.0, 1.0)
-        return self._positions(self._numbers(column)) if self._is_integer else column
+        return column if self.n_values is None else self._positions(self._numbers(column))
 
     def from_uniform(self, column: Array) -> Array:
         return self.snap(column)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from rafiki.advisor.acquisition import LogExpectedImprovement, search
 from rafiki.advisor.gp import Posterior, fit_theta, initial_theta, warp
@@ -14,6 +15,11 @@ from rafiki.advisor.space import Array, Space
 #: Beyond so many trials only the best and the most recent ones are modelled, half and half: the cost of a proposal
 #: grows with their cube.
 N_MODELLED = 200
+
+
+# The matrices are so small that threads only get in each other's way: where other processes keep the cores busy, by a
+# factor of ten. One thread also gives the same rounding, so the same proposal, whatever the number of cores.
+_blas = ThreadpoolController()
 
 
 class Surrogate:
@@ -43,6 +49,12 @@ class Surrogate:
         """
         # To the search a failure is as bad as the worst that it has seen: likely to fail again around there.
         scores = np.where(np.isnan(scores), np.nanmin(scores), scores)
+        with _blas.limit(limits=1, user_api="blas"):
+            acquisition, incumbents = self._acquisition(rows, scores, outstanding)
+            return search(acquisition, self._space, incumbents, is_allowed, rng)
+
+    def _acquisition(self, rows: Array, scores: Array, outstanding: Array) -> tuple[LogExpectedImprovement, Array]:
+        """What to maximise, and the modelled rows, best first."""
         theta = self._hyperparameters(rows, scores)
         kept = _modelled(scores)
         posterior = Posterior.of(theta, rows[kept], warp(scores[kept]), self._space.is_categorical)
@@ -50,8 +62,7 @@ class Surrogate:
         incumbents = posterior.points[np.argsort(-expected, kind="stable")]
         if len(outstanding):
             posterior = posterior.with_fantasies(outstanding)
-        acquisition = LogExpectedImprovement(posterior, float(expected.max()))
-        return search(acquisition, self._space, incumbents, is_allowed, rng)
+        return LogExpectedImprovement(posterior, float(expected.max())), incumbents
 
     def _hyperparameters(self, rows: Array, scores: Array) -> Array:
         theta = initial_theta(self._space.n_knobs)
@@ -70,7 +81,7 @@ class Surrogate:
 
 def _fit_sizes(n: int) -> list[int]:
     """The numbers of trials, up to `n`, at which hyperparameters are fitted anew."""
-    sizes = [*range(3, 40), *range(40, 100, 4), *range(100, 200, 10), *range(200, max(n, 200) + 1, 20)]
+    sizes = [*range(3, 16), *range(16, 40, 2), *range(40, 100, 4), *range(100, 200, 10), *range(200, n + 1, 20)]
     return [size for size in sizes if size <= n]
 
 
