@@ -15,7 +15,6 @@ from rafiki.model import (
     FloatKnob,
     IntegerKnob,
     KnobConfig,
-    PolicyKnob,
 )
 
 DEFAULT_TIME_HOURS = 0.01
@@ -78,7 +77,8 @@ def _options(arguments: Sequence[str], names: Mapping[str, Any]) -> dict[str, st
 
 def _fixed(name: str, knob: BaseKnob, text: str) -> BaseKnob:
     value = _parsed(knob.value_type, text)
-    if type(value) is not knob.value_type or not _is_within(knob, value):
+    is_of_type = type(value) is knob.value_type
+    if not is_of_type or not _is_within(knob, value):
         raise ValueError(f"--{name}={text}: knob {name!r} takes {_expected(knob)}")
     if isinstance(knob, ArchKnob):
         return ArchKnob([[candidate] for candidate in value])
