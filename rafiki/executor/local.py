@@ -70,6 +70,7 @@ class LocalWorker(Worker, asyncio.Protocol):
     def __init__(self, spec: WorkerSpec) -> None:
         self.id = spec.worker_id
         self.spec = spec
+        self._scratch_dir = str(spec.scratch_dir)
         self._loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[WorkerExit] = self._loop.create_future()
         self._numbers = itertools.count(1)
@@ -108,7 +109,11 @@ class LocalWorker(Worker, asyncio.Protocol):
 
     async def _call(self, request: Request) -> Reply:
         number = self._last_number = next(self._numbers)
-        wire = await self._to_wire(encode(request, number))
+        body = encode(request, number)
+        if len(body) <= MAX_FRAME_BYTES:
+            wire = to_wire(body, self._scratch_dir)
+        else:
+            wire = await self._loop.run_in_executor(None, to_wire, body, self._scratch_dir)
         if self._exited.done():
             raise WorkerDied(self._exited.result())
         answer: asyncio.Future[Reply] = self._loop.create_future()
@@ -122,16 +127,10 @@ class LocalWorker(Worker, asyncio.Protocol):
             raise CallFailed(reply.failure)
         return reply
 
-    async def _to_wire(self, body: bytes) -> bytes:
-        scratch_dir = str(self.spec.scratch_dir)
-        if len(body) > MAX_FRAME_BYTES:
-            return await self._loop.run_in_executor(None, to_wire, body, scratch_dir)
-        return to_wire(body, scratch_dir)
-
     async def stop(self, grace_s: float = 5.0) -> None:
         self._was_stopped = True
         if not self._has_connection_ended:
-            self._transport.write(to_wire(encode(Exit(), None), str(self.spec.scratch_dir)))
+            self._transport.write(to_wire(encode(Exit(), None), self._scratch_dir))
         await asyncio.wait({self.exited}, timeout=grace_s)
         self.kill()
         await self.exited
@@ -159,7 +158,7 @@ class LocalWorker(Worker, asyncio.Protocol):
 
     async def _fetch(self, bulk: Bulk) -> None:
         def read() -> tuple[int | None, object]:
-            return decode(fetch(bulk, str(self.spec.scratch_dir)), REPLIES)
+            return decode(fetch(bulk, self._scratch_dir), REPLIES)
 
         try:
             message_id, message = await self._loop.run_in_executor(None, read)
