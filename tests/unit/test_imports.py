@@ -135,3 +135,8 @@ def test_the_templates_door_to_dev_is_lazy() -> None:
         for path in _sources("model")
         for module, _, is_top in _imports(path)
     )
+
+
+@pytest.mark.parametrize("path", _sources(*LIGHT), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_light_zone_is_written_in_the_syntax_of_python_3_8(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 8))
