@@ -46,5 +46,5 @@ def test_what_the_readme_names_is_there() -> None:
         if "://" not in target:
             assert (ROOT / target).exists(), target
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"make (\w[\w-]*)", text):
+    for target in re.findall(r"(?:^|`)make (\w[\w-]*)", text, re.MULTILINE):
         assert f"\n{target}:" in makefile, target
