@@ -95,7 +95,7 @@ class LoggerUtils:
             # All that a line which is no entry can raise on the way.
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 if text.strip():
-                    messages.append({"time": None, "message": text.rstrip("\n")})
+                    messages.append({"time": None, "message": _text(text.rstrip("\n"))})
         return messages, metrics, plots
 
     def _emit(self, entry: Dict[str, Any]) -> None:
@@ -163,13 +163,13 @@ def _readable(entry: Dict[str, Any]) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
-    return value
+    return value.encode("utf-8", "replace").decode()  # JSON can spell lone surrogates, which no answer could hold
 
 
 def _parsed_metrics(metrics: Any) -> Dict[str, Any]:
     parsed = {}
     for name, value in metrics.items():
-        parsed[name] = value if isinstance(value, str) and value in _NON_FINITE else _json_number(_number(name, value))
+        parsed[_text(name)] = value if isinstance(value, str) and value in _NON_FINITE else _json_number(_number(name, value))
     return parsed
 
 

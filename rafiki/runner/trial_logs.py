@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from datetime import UTC, datetime
 
+from rafiki.model.log import message_line
 from rafiki.runner.context import RunnerContext
 from rafiki.worker.frames import Log
 
@@ -29,9 +28,7 @@ class TrialLogs:
             return
         lines = list(log.lines)
         if log.n_dropped:
-            lines.append(
-                _message(f"{log.n_dropped} log entries were dropped: they came too fast to be kept")
-            )
+            lines.append(message_line(f"{log.n_dropped} log entries were dropped: they came too fast to be kept"))
         self._lines.setdefault(trial_id, []).extend(lines)
         self._n_bytes += sum(map(len, lines))
         if self._n_bytes >= FLUSH_BYTES:
@@ -52,7 +49,3 @@ class TrialLogs:
         lines, self._lines, self._n_bytes = self._lines, {}, 0
         for trial_id, batch in lines.items():
             await self._context.db(self._context.store.trials.append_log, trial_id, batch)
-
-
-def _message(text: str) -> str:
-    return json.dumps({"type": "MESSAGE", "time": datetime.now(UTC).isoformat(), "message": text})

@@ -205,3 +205,14 @@ def test_many_threads(sunk, lines):
 def test_the_one_logger():
     assert utils.logger is logger
     assert not isinstance(logger, logging.Logger)
+
+
+def test_what_no_utf8_answer_could_hold_is_replaced():
+    lines = [
+        r'{"type": "MESSAGE", "time": "t", "message": "half \udcff a character"}',
+        r'{"type": "METRICS", "time": "t", "metrics": {"\udcff": 1}}',
+        "\udcff is no entry",
+    ]
+    messages, metrics, _ = LoggerUtils.parse_logs(lines)
+    assert [entry["message"] for entry in messages] == ["half ? a character", "? is no entry"]
+    assert metrics == [{"time": "t", "?": 1}]
