@@ -7,14 +7,15 @@ the column where there is one, and says what was expected.
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import io
 import os
 import re
 import zipfile
-from typing import Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, Type
+from typing import BinaryIO, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, Type
 
 from rafiki.errors import InvalidDatasetFormatException
+from rafiki.model.dataset_csv import Record, read_records
 
 #: All that is read from one archive may be this many times its size, or this many bytes, whichever is more.
 #: Text and images compress 2 to 20 times; a zip bomb does so 1,000 times and more.
@@ -23,6 +24,7 @@ MAX_READ_FLOOR = 256 << 20
 #: Classes are numbers of positions in a list of probabilities: beyond this they are a mistake.
 MAX_CLASS = 2**31 - 1
 
+_PIECE_BYTES = 1 << 20
 _CLASS = re.compile(r"[0-9]+")
 
 
@@ -76,16 +78,53 @@ class Archive:
 
     def read(self, name: str) -> bytes:
         """One member's bytes. `name` must be in the archive."""
-        info = self._members[name]
+        self._count_read(name)
+        with self._reading(name):
+            return self._zip.read(self._members[name])
+
+    def extract(self, name: str, path: str) -> None:
+        """Writes one member's bytes to the file `path`, its folder made where needed; there whole or not at all.
+
+        `name` must be one that `check_path` gave, so that it leads out of no folder.
+        """
+        self._count_read(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        partial_path = f"{path}.{os.getpid()}.part"
+        try:
+            with open(partial_path, "wb") as file:
+                self._copy(name, file)
+            os.replace(partial_path, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial_path)
+            raise
+
+    def _copy(self, name: str, file: BinaryIO) -> None:
+        """Copies in pieces, so that large members need little memory. A full disk stays an `OSError`."""
+        with self._reading(name):
+            member = self._zip.open(self._members[name])
+        with member:
+            while True:
+                with self._reading(name):
+                    piece = member.read(_PIECE_BYTES)
+                if not piece:
+                    return
+                file.write(piece)
+
+    def _count_read(self, name: str) -> None:
+        """Fails where this member makes what was read more than such an archive may hold."""
         # zipfile stops at the declared size, so what is declared is a bound, whatever the bytes expand to.
-        self._unread_bytes -= info.file_size
+        self._unread_bytes -= self._members[name].file_size
         if self._unread_bytes < 0:
             self.fail(
                 f"'{name}' and what was read before it expand to over {MAX_READ_RATIO} times the archive's size of "
                 f"{self.size_bytes} bytes; expected a dataset, this looks like a zip bomb"
             )
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
         try:
-            return self._zip.read(info)
+            yield
         # Each compression has errors of its own, and encryption raises RuntimeError.
         except Exception as error:  # noqa: BLE001
             self.fail(f"'{name}' cannot be read from the archive ({error}); expected an intact, unencrypted zip", error)
@@ -103,25 +142,31 @@ class Archive:
             self.fail_at(text.count("\n", 0, nul) + 1, None, "a NUL character; expected plain text")
         return text
 
-    def read_csv(self, columns: Sequence[str]) -> Iterator[Tuple[int, List[str]]]:
-        """Of each row of the index file: its number, and the values of `columns`. Empty lines are passed over."""
-        reader = csv.reader(io.StringIO(self.read_text(), newline=""), strict=True)
-        try:
-            header = next(reader, [])
-            places = self.find_columns(header, columns)
-            n_needed = max(places) + 1
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) < n_needed:
-                    self.fail_at(
-                        reader.line_num,
-                        columns[places.index(max(places))],
-                        f"the row has {_count(len(cells), 'value')}; expected {len(header)}, as in the header",
-                    )
-                yield reader.line_num, [cells[place] for place in places]
-        except csv.Error as error:
-            self.fail_at(reader.line_num, None, f"not a row of CSV ({error})", error)
+    def read_table(self, required: Sequence[str]) -> Tuple[List[str], Iterator[Record]]:
+        """The index file's column names, among them the `required` ones, and its rows.
+
+        Empty lines are passed over. A row has a cell for each column; those missing at its end are empty, unless they
+        are of a required column.
+        """
+        records = self.read_records()
+        first = next(records, None)
+        header = [name.strip() for name in first.cells] if first else []
+        n_needed = max(self.find_columns(header, required)) + 1
+        return header, self._rows(records, header, n_needed)
+
+    def read_records(self) -> Iterator[Record]:
+        """The index file's rows of CSV as they are, header first."""
+        return read_records(io.StringIO(self.read_text(), newline=""), self.fail_at)
+
+    def _rows(self, records: Iterator[Record], header: Sequence[str], n_needed: int) -> Iterator[Record]:
+        for record in records:
+            n_missing = len(header) - len(record.cells)
+            if not record.cells:
+                continue
+            if len(record.cells) < n_needed:
+                found = f"the row has {_count(len(record.cells), 'value')}; expected {len(header)}, as in the header"
+                self.fail_at(record.row, header[n_needed - 1], found)
+            yield record if n_missing <= 0 else record._replace(cells=record.cells + [""] * n_missing)
 
     def find_columns(self, header: Sequence[str], columns: Sequence[str]) -> List[int]:
         """The positions of `columns` in the index file's header."""

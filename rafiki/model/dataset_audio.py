@@ -3,50 +3,64 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Union
+import re
+from typing import TYPE_CHECKING, Any, Dict, List, Union
 
-from rafiki.model.dataset_archive import Archive
+from rafiki.model.dataset_archive import Archive, shorten
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 _COLUMNS = ("wav_filename", "wav_filesize", "transcript")
+_SUFFIXES = (".wav",)
+_SIZE = re.compile(r"[0-9]{1,18}")
 
 
 class AudioFilesDataset:
-    """`df` is a pandas frame of `audios.csv`: `wav_filename`, `wav_filesize` (int) and `transcript` (str).
+    """WAV files and what is said in them.
 
-    The files that it names are extracted: row i's is at `os.path.join(dataset_dir.name, df['wav_filename'][i])`.
-    `size` is the number of rows. Needs pandas.
+    `df` is a pandas frame with the columns of `audios.csv`, one row per file, in its order. Its `wav_filename` is the
+    absolute path of the extracted file, so that a template may open it as it is; `wav_filesize` is an integer;
+    `transcript` and any further column are text, and an empty cell is an empty text. `size` is the number of files.
     """
 
     def __init__(self, dataset_path: str, dataset_dir: Union[str, TemporaryDirectory[str]]) -> None:
-        """`dataset_dir` is a folder (made if need be) or a `tempfile.TemporaryDirectory`."""
+        """Extracts the files that `audios.csv` names, and no others, under `dataset_dir`.
+
+        The folder is made where it is not there; files of an earlier load are written anew. Needs pandas: a template
+        declares it among its dependencies.
+        """
+        import pandas
+
         self.path = dataset_path
-        self._dir = os.fspath(dataset_dir) if isinstance(dataset_dir, (str, os.PathLike)) else dataset_dir.name
-        self.df = self._load()
+        folder = os.path.abspath(dataset_dir if isinstance(dataset_dir, (str, os.PathLike)) else dataset_dir.name)
+        with Archive(dataset_path, "audios.csv") as archive:
+            table = _read_table(archive)
+            # All names are checked before the first file is written.
+            extracted = {member: os.path.join(folder, member) for member in table["wav_filename"]}
+            for member, path in extracted.items():
+                archive.extract(member, path)
+        table["wav_filename"] = [extracted[member] for member in table["wav_filename"]]
+        self.df = pandas.DataFrame(table)
         self.size = len(self.df)
 
     def __len__(self) -> int:
         return self.size
 
-    def _load(self) -> Any:
-        import pandas
 
-        members, sizes, transcripts = [], [], []
-        with Archive(self.path, "audios.csv") as archive:
-            for row, (path, size, transcript) in archive.read_csv(_COLUMNS):
-                member = archive.check_path(path, row, "wav_filename", (".wav",))
-                sizes.append(archive.parse_class(size, row, "wav_filesize"))
-                members.append(member)
-                transcripts.append(transcript)
-            for member in dict.fromkeys(members):
-                self._extract(archive, member)
-        return pandas.DataFrame({"wav_filename": members, "wav_filesize": sizes, "transcript": transcripts})
-
-    def _extract(self, archive: Archive, member: str) -> None:
-        """Writes a member below the folder. `check_path` has refused every name that would lead out of it."""
-        path = os.path.join(self._dir, *member.split("/"))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(archive.read(member))
+def _read_table(archive: Archive) -> Dict[str, List[Any]]:
+    """The columns of `audios.csv`: files as members of the archive, sizes as integers, all others as they are."""
+    header, records = archive.read_table(_COLUMNS)
+    table: Dict[str, List[Any]] = {name: [] for name in header}
+    for row, cells, _ in records:
+        values: Dict[str, Any] = dict(zip(header, cells))
+        values["wav_filename"] = archive.check_path(values["wav_filename"], row, "wav_filename", _SUFFIXES)
+        size = values["wav_filesize"].strip()
+        if not _SIZE.fullmatch(size):
+            archive.fail_at(row, "wav_filesize", f"expected a number of bytes, got {shorten(size)}")
+        values["wav_filesize"] = int(size)
+        for name, value in values.items():
+            table[name].append(value)
+    if not table["transcript"]:
+        archive.fail("audios.csv has no rows; expected at least one audio file")
+    return table

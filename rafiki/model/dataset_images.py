@@ -86,9 +86,15 @@ def open_image_archive(dataset_path: str) -> Archive:
 
 def read_image_rows(archive: Archive) -> List[ImageRow]:
     """The rows of `images.csv`, checked: at least one, each with a class and an image that is in the archive."""
+    header, records = archive.read_table(("path", "class"))
+    path, image_class = header.index("path"), header.index("class")
     rows = [
-        ImageRow(row, archive.check_path(path, row, "path", _SUFFIXES), archive.parse_class(text, row, "class"))
-        for row, (path, text) in archive.read_csv(("path", "class"))
+        ImageRow(
+            row,
+            archive.check_path(cells[path], row, "path", _SUFFIXES),
+            archive.parse_class(cells[image_class], row, "class"),
+        )
+        for row, cells, _ in records
     ]
     if not rows:
         archive.fail("images.csv has no rows; expected at least one image")

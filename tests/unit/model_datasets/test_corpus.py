@@ -1,6 +1,3 @@
-import io
-import tempfile
-import wave
 from pathlib import Path
 
 import pytest
@@ -75,38 +72,3 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="cannot be a token"):
             dataset.write_dataset_of_corpus(path, [[[token, 0]]])
     assert list(dataset.load_dataset_of_corpus(path, tags=["y"])) == [[["a", 1], ['"', 0]], [["\u2028", 2]]]
-
-
-def wav() -> bytes:
-    data = io.BytesIO()
-    with wave.open(data, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(b"\0\1" * 160)
-    return data.getvalue()
-
-
-def test_audio_files_are_extracted(make_zip, tmp_path: Path) -> None:
-    csv = "wav_filename,wav_filesize,transcript\na.wav,364,it's here\nx/b.wav,364,\n"
-    path = make_zip({"audios.csv": csv, "a.wav": wav(), "x/b.wav": wav(), "unused.bin": b"x"})
-    with tempfile.TemporaryDirectory() as folder:
-        for dataset_dir in (tmp_path / "out", str(tmp_path / "out2")):
-            audios = dataset.load_dataset_of_audio_files(path, dataset_dir)
-            assert sorted(p.name for p in Path(dataset_dir).rglob("*.*")) == ["a.wav", "b.wav"]
-        assert list(audios.df.columns) == ["wav_filename", "wav_filesize", "transcript"]
-        assert audios.df.values.tolist() == [["a.wav", 364, "it's here"], ["x/b.wav", 364, ""]]
-        assert (audios.size, len(audios), audios.path) == (2, 2, path)
-        assert Path(folder).is_dir()
-    temporary = tempfile.TemporaryDirectory()
-    dataset.load_dataset_of_audio_files(path, temporary)
-    assert (Path(temporary.name) / "x" / "b.wav").read_bytes() == wav()
-    temporary.cleanup()
-
-
-@pytest.mark.parametrize("name", ["../evil.wav", "/tmp/evil.wav", "x/../../evil.wav", "none.wav", "a.mp3"])
-def test_audio_paths_stay_inside(make_zip, tmp_path: Path, name: str) -> None:
-    path = make_zip({"audios.csv": f"wav_filename,wav_filesize,transcript\n{name},1,a\n", "../evil.wav": wav()})
-    with pytest.raises(InvalidDatasetFormatException, match=r"audios\.csv, row 2, column 'wav_filename'"):
-        dataset.load_dataset_of_audio_files(path, str(tmp_path / "out"))
-    assert not (tmp_path / "evil.wav").exists()
