@@ -19,10 +19,10 @@ from rafiki.advisor.space import Array, Space
 _HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 _HALF_LOG_HALF_PI = 0.5 * float(np.log(0.5 * np.pi))
 
-N_GLOBAL = 500
-N_LOCAL = 60  # per incumbent
+N_GLOBAL = 300
+N_LOCAL = 40  # per incumbent
 N_INCUMBENTS = 5
-N_ASCENTS = 5
+N_ASCENTS = 4
 ASCENT_STEPS = 15
 #: Finite spaces up to this size are looked at whole.
 N_ENUMERABLE = 1500

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 EARLY_STOP = "EARLY_STOP"
 
-#: Trials that look around before the model of the search has a say.
-N_FIRST = 10
+#: Trials that look around before the model of the search has a say (measured: fewer or more of them end up worse).
+N_FIRST = 6
 #: Scored trials without which there is nothing to model.
 N_SCORED_MIN = 3
 
@@ -96,7 +96,7 @@ class BayesOptAdvisor(BaseAdvisor):
         results = self._results_of_search()
         if trial_no <= self._n_first:
             row = self._first_rows[trial_no - 1]
-            if self._space.key(row) not in seen:
+            if self._space.key(self._space.to_knobs(row)) not in seen:
                 return row, "latin_hypercube"
         elif sum(result.score is not None for result in results) >= N_SCORED_MIN:
             return self._promising_row(results, seen, rng), "gp"
@@ -108,14 +108,18 @@ class BayesOptAdvisor(BaseAdvisor):
             from rafiki.advisor.surrogate import Surrogate
 
             self._surrogate = Surrogate(self._space)
-        rows = np.array([self._space.to_row(result.proposal.knobs) for result in results])
+        rows = self._space.to_rows([result.proposal.knobs for result in results])
         scores = np.array([np.nan if result.score is None else result.score for result in results])
-        outstanding = np.array([self._space.to_row(proposal.knobs) for proposal in self._running])
+        outstanding = self._space.to_rows([proposal.knobs for proposal in self._running])
         unseen = self._space.unseen(rng, seen)
         # Once all points are taken, go on with the most promising, though it was tried before.
         barred = seen if unseen is not None else ()
         row = self._surrogate.most_promising(
-            rows, scores, outstanding, lambda candidate: self._space.key(candidate) not in barred, rng
+            rows,
+            scores,
+            outstanding,
+            lambda candidate: self._space.key(self._space.to_knobs(candidate)) not in barred,
+            rng,
         )
         return row if row is not None else self._unseen_row(rng, seen)
 
@@ -137,7 +141,7 @@ class BayesOptAdvisor(BaseAdvisor):
         return all(stops)
 
     def _key(self, proposal: Proposal) -> Hashable:
-        return self._space.key(self._space.to_row(proposal.knobs))
+        return self._space.key(proposal.knobs)
 
 
 def _latin_hypercube(space: Space, n: int, rng: np.random.Generator) -> Array:

@@ -80,7 +80,7 @@ def initial_theta(n_knobs: int) -> Array:
 
 
 def _length_prior_mean(n_knobs: int) -> float:
-    return -0.7 + 0.5 * float(np.log(n_knobs))
+    return -1.2 + 0.5 * float(np.log(n_knobs))
 
 
 def fit_theta(points: Array, targets: Array, is_categorical: BoolArray, starts: list[Array], max_steps: int) -> Array:

@@ -8,7 +8,7 @@ choice of knobs stands for exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -70,8 +70,8 @@ class NumberAxis:
         # Once more between the bounds: as integers they may be beyond what a float holds exactly.
         return min(max(int(number), int(self._low)), int(self._high)) if self._is_integer else number
 
-    def to_position(self, value: Any) -> float:
-        return float(self._positions(np.array([float(value)]))[0])
+    def to_positions(self, values: Sequence[Any]) -> Array:
+        return self._positions(np.array([float(value) for value in values]))
 
 
 class CategoricalAxis:
@@ -93,8 +93,8 @@ class CategoricalAxis:
     def to_value(self, position: float) -> Any:
         return self._values[int(position)]
 
-    def to_position(self, value: Any) -> float:
-        return float(self._values.index(value))
+    def to_positions(self, values: Sequence[Any]) -> Array:
+        return np.array([self._values.index(value) for value in values], dtype=np.float64)
 
 
 def _axis(knob: BaseKnob) -> NumberAxis | CategoricalAxis | None:
@@ -153,7 +153,7 @@ class Space:
         start = int(rng.random() * self.size)
         for step in range(min(len(seen) + 1, self.size)):
             row = self._row_at((start + step) % self.size)
-            if self.key(row) not in seen:
+            if self.key(self.to_knobs(row)) not in seen:
                 return row
         return None
 
@@ -164,13 +164,15 @@ class Space:
             row.append(float(axis.column(np.array([digit]))[0]))
         return np.array(row[::-1])
 
-    def key(self, row: Array) -> Hashable:
-        """Equal for rows that stand for the same knobs."""
-        return tuple(self.to_knobs(row).values())
+    def key(self, knobs: Knobs) -> Hashable:
+        """Equal for the same choice of this space's knobs, whatever the others are."""
+        return tuple(knobs[name] for name in self._axes)
 
     def to_knobs(self, row: Array) -> Knobs:
         """Values of plain Python types, within their knobs' bounds."""
         return {name: axis.to_value(p) for (name, axis), p in zip(self._axes.items(), row.tolist(), strict=True)}
 
-    def to_row(self, knobs: Knobs) -> Array:
-        return np.array([axis.to_position(knobs[name]) for name, axis in self._axes.items()], dtype=np.float64)
+    def to_rows(self, choices: Sequence[Knobs]) -> Array:
+        """One row for each choice of knobs."""
+        columns = [axis.to_positions([knobs[name] for knobs in choices]) for name, axis in self._axes.items()]
+        return self._columns(columns, len(choices))
