@@ -169,7 +169,8 @@ def _text(value: Any) -> str:
 def _parsed_metrics(metrics: Any) -> Dict[str, Any]:
     parsed = {}
     for name, value in metrics.items():
-        parsed[_text(name)] = value if isinstance(value, str) and value in _NON_FINITE else _json_number(_number(name, value))
+        is_non_finite = isinstance(value, str) and value in _NON_FINITE
+        parsed[_text(name)] = value if is_non_finite else _json_number(_number(name, value))
     return parsed
 
 
