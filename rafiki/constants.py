@@ -30,6 +30,12 @@ class ModelAccessRight:
     PRIVATE = "PRIVATE"
 
 
+class DatasetStatus:
+    CHECKING = "CHECKING"
+    READY = "READY"
+    INVALID = "INVALID"
+
+
 class ModelStatus:
     CHECKING = "CHECKING"
     READY = "READY"
