@@ -148,8 +148,8 @@ class PredictorApp:
     async def _refuse(self, send: Send, error: RafikiError, *headers: Header) -> None:
         if isinstance(error, ServiceUnavailableError):
             headers += ((b"retry-after", str(self._policy.retry_after_s).encode()),)
-        if error.status in (408, 413):  # the rest of the body is not read
-            headers += (_CLOSE,)
+        if error.status == 408:
+            headers += (_CLOSE,)  # (after a 413 what still comes is thrown away: a client reads its answer at the end)
         await _send(send, error.status, orjson.dumps(error.to_json()), (_JSON, *headers))
 
 

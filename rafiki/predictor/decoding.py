@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from rafiki.tasks import Task
 
 #: What a JSON array of integers is made of, but for its structure.
 _DIGITS_AND_SPACE = b"0123456789 \t\r\n"
-#: Larger documents get a parser of their own: a parser keeps memory in proportion to the largest that it has seen.
+#: Nothing is kept of larger documents; a parser keeps memory in proportion to the largest that it has seen.
 _MAX_KEPT_BYTES = 4 * 2**20
 
 
@@ -35,22 +36,12 @@ class QueryDecoder:
         self._parser = simdjson.Parser()
 
     def decode(self, body: bytes) -> Queries:
-        if self._task.has_array_queries:
-            arrays = self._decode_arrays(body)
-            if arrays is not None:
-                return arrays
-        document = _parse(body)
-        if not isinstance(document, dict):
-            raise InvalidRequestError('The body is no JSON object; expected {"query": ...} or {"queries": [...]}.')
-        queries = document.get("queries")
-        if queries is not None:
-            if not isinstance(queries, list):
-                raise InvalidQueryError('"queries" is not a list.')
-            return Queries([self._decode_one(query, f"queries[{i}]") for i, query in enumerate(queries)], True)
-        query = document.get("query")
-        if query is not None:
-            return Queries([self._decode_one(query, "query")], False)
-        raise InvalidRequestError('Neither "query" nor "queries" is given.')
+        asked = self._parse_arrays(body) if self._task.has_array_queries else None
+        if asked is None:
+            asked = _asked(_parse(body))
+        if asked.is_batch:
+            return Queries([self._decode_one(query, f"queries[{i}]") for i, query in enumerate(asked.values)], True)
+        return Queries([self._decode_one(asked.values[0], "query")], False)
 
     def _decode_one(self, query: Any, place: str) -> Any:
         try:
@@ -58,11 +49,13 @@ class QueryDecoder:
         except InvalidQueryError as error:
             raise InvalidQueryError(f"{place}: {error.message}", error.hint) from error
 
-    def _decode_arrays(self, body: bytes) -> Queries | None:
+    def _parse_arrays(self, body: bytes) -> Queries | None:
         """Bodies of nothing but equally shaped arrays of 0..255, ten times as fast; None for all others.
 
         A parsed array comes as its numbers in a row. That its rows were of equal length shows in what the body is
         without its digits: it must be what an array of that shape looks like.
+
+        Nothing may be raised from here: a traceback would hold the document, and with it the parser.
         """
         parser = self._parser if len(body) <= _MAX_KEPT_BYTES else simdjson.Parser()
         try:
@@ -72,19 +65,18 @@ class QueryDecoder:
             key = "query" if "query" in document else "queries"
             array = document[key]
             shape = _shape(array)
-            if not isinstance(array, simdjson.Array) or body.translate(None, _DIGITS_AND_SPACE) != _skeleton(
-                key, shape
-            ):
+            if not isinstance(array, simdjson.Array) or not 0 < math.prod(shape) < len(body):
+                return None
+            skeleton = _skeleton if len(body) <= _MAX_KEPT_BYTES else _skeleton.__wrapped__
+            if body.translate(None, _DIGITS_AND_SPACE) != skeleton(key, shape):
                 return None
             numbers = np.frombuffer(array.as_buffer(of_type="u"), np.uint64)
         except (KeyError, TypeError, ValueError):  # another key, other types, no JSON
             return None
-        if not numbers.size or numbers.max() > 255:
+        if numbers.max() > 255:
             return None
         values = numbers.astype(np.uint8).reshape(shape)
-        if key == "query":
-            return Queries([self._decode_one(values, key)], False)
-        return Queries([self._decode_one(value, f"queries[{i}]") for i, value in enumerate(values)], True)
+        return Queries(list(values), True) if key == "queries" else Queries([values], False)
 
 
 def _parse(body: bytes) -> Any:
@@ -96,6 +88,20 @@ def _parse(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"The body is no JSON: {error}.") from error
+
+
+def _asked(document: Any) -> Queries:
+    """What a document asks. `queries` wins; null is as good as nothing."""
+    if not isinstance(document, dict):
+        raise InvalidRequestError('The body is no JSON object; expected {"query": ...} or {"queries": [...]}.')
+    queries, query = document.get("queries"), document.get("query")
+    if queries is not None:
+        if not isinstance(queries, list):
+            raise InvalidQueryError(f"queries is a {type(queries).__name__}, expected a list.")
+        return Queries(queries, True)
+    if query is None:
+        raise InvalidRequestError('Neither "query" nor "queries" is given.')
+    return Queries([query], False)
 
 
 def _shape(array: Any) -> tuple[int, ...]:

@@ -80,7 +80,7 @@ class ServeRunner:
                 return
             await self._context.db(self._store.inference_jobs.mark_running, self._job.id, self._context.epoch)
             logger.info("job %s can answer at %s", self._job.id, self._job.predictor_host)
-            _tune_garbage_collection()
+            tune_garbage_collection()
             await stopping
         finally:
             opening.cancel()
@@ -125,7 +125,7 @@ def _report(ensemble: Ensemble, message: Message, connection: Connection) -> Non
         connection.send({"type": "status", "members": [member.describe() for member in ensemble.members]})
 
 
-def _tune_garbage_collection() -> None:
+def tune_garbage_collection() -> None:
     """Nested lists of a query trigger collections that would walk everything alive: keep them away from what stays,
     and rare. (3.4 times as many requests per second where queries are lists, a sixth of the 99th percentile.)
     """

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from rafiki.environment import Environment, worker_part
 from rafiki.executor import LocalExecutor, Worker, WorkerSpec
@@ -94,6 +95,11 @@ class Predictor:
 
 
 Serve = Callable[..., Awaitable[Predictor]]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that serve runners use."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""The runners: one process per running job, trusted, without any user code."""
