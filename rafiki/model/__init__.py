@@ -2,7 +2,14 @@
 
 from rafiki.errors import InvalidDatasetFormatException, InvalidModelClassError, InvalidParamsError
 from rafiki.model.base import BaseModel, Knobs
-from rafiki.model.dataset import AudioFilesDataset, CorpusDataset, DatasetUtils, ImageFilesDataset
+from rafiki.model.dataset import (
+    AudioFilesDataset,
+    CorpusDataset,
+    DatasetUtils,
+    ImageFilesDataset,
+    TabularDataset,
+    TabularSchema,
+)
 from rafiki.model.knob import (
     ArchKnob,
     BaseKnob,
@@ -46,6 +53,8 @@ __all__ = [
     "LoggerUtils",
     "Params",
     "PolicyKnob",
+    "TabularDataset",
+    "TabularSchema",
     "check_model_class",
     "dataset",
     "deserialize_knob_config",

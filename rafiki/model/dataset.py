@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -11,11 +11,13 @@ from rafiki.model import image_arrays
 from rafiki.model.dataset_audio import AudioFilesDataset
 from rafiki.model.dataset_corpus import CorpusDataset
 from rafiki.model.dataset_images import ImageFilesDataset
+from rafiki.model.dataset_tabular import TabularDataset, merge_class_values, spread_probabilities
+from rafiki.model.tabular_schema import ClassValue, TabularSchema
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-__all__ = ["AudioFilesDataset", "CorpusDataset", "DatasetUtils", "ImageFilesDataset"]
+__all__ = ["AudioFilesDataset", "CorpusDataset", "DatasetUtils", "ImageFilesDataset", "TabularDataset", "TabularSchema"]
 
 
 class DatasetUtils:
@@ -57,6 +59,32 @@ class DatasetUtils:
     ) -> AudioFilesDataset:
         """Loads a dataset of type AUDIO_FILES, its files extracted under `dataset_dir`. Needs pandas."""
         return AudioFilesDataset(dataset_path, dataset_dir)
+
+    def load_dataset_of_tabular(
+        self,
+        dataset_path: str,
+        features: Optional[Sequence[str]] = None,
+        target: Optional[str] = None,
+        schema: Optional[TabularSchema] = None,
+    ) -> TabularDataset:
+        """Loads a dataset of type TABULAR, a CSV file with a header, its columns typed.
+
+        `target` is the last column by default, `features` are all others. With `schema`, the one of the training
+        data (`TabularDataset.schema`), features, target and types are those of training.
+        """
+        return TabularDataset(dataset_path, features, target, schema)
+
+    def merge_class_values(self, *class_values: Sequence[ClassValue]) -> List[ClassValue]:
+        """The `TabularDataset.class_values` of several datasets taken together, in order: a class's position among
+        those of all data is its position in a prediction."""
+        return merge_class_values(*class_values)
+
+    def spread_probabilities(
+        self, probabilities: Any, class_values: Sequence[ClassValue], all_class_values: Sequence[ClassValue]
+    ) -> np.ndarray:
+        """Probabilities of the classes that a model was trained on (N x k) as ones of all classes (N x K, with 0 for
+        those without a training row)."""
+        return spread_probabilities(probabilities, class_values, all_class_values)
 
     def normalize_images(
         self, images: Any, mean: Optional[Sequence[float]] = None, std: Optional[Sequence[float]] = None

@@ -20,8 +20,11 @@ class Record(NamedTuple):
     text: str  # as it stands in the file, with its line's end
 
 
-def read_records(lines: Iterable[str], fail_at: FailAt) -> Iterator[Record]:
-    """The rows of a CSV text, header first; an empty line is one without cells."""
+def read_records(lines: Iterable[str], fail_at: FailAt, skip_spaces: bool = False) -> Iterator[Record]:
+    """The rows of a CSV text, header first; an empty line is one without cells.
+
+    With `skip_spaces`, those after a comma do not count (else a quote after one would not be a quote).
+    """
     pending: List[str] = []
 
     def remembered() -> Iterator[str]:
@@ -29,7 +32,7 @@ def read_records(lines: Iterable[str], fail_at: FailAt) -> Iterator[Record]:
             pending.append(line)
             yield line
 
-    reader = csv.reader(remembered(), strict=True)
+    reader = csv.reader(remembered(), strict=True, skipinitialspace=skip_spaces)
     try:
         for cells in reader:
             yield Record(reader.line_num, cells, "".join(pending))
@@ -56,7 +59,7 @@ class CsvFile:
         Raises `OSError` where there is no such file, `InvalidDatasetFormatException` where it isn't CSV.
         """
         with open(self.path, encoding="utf-8-sig", newline="") as file:
-            records = read_records(self._plain_lines(file), self.fail_at)
+            records = read_records(self._plain_lines(file), self.fail_at, skip_spaces=True)
             try:
                 header = next(records, None)
                 if header is None:
