@@ -156,16 +156,16 @@ def guarded_router(tag: str) -> APIRouter:
     )
 
 
-def _caller_of(request: Request) -> User:
+# Not plain functions, which FastAPI would run in threads.
+async def _caller_of(request: Request) -> User:
     return cast(User, request.state.caller)
 
 
-def subject_of(request: Request) -> Any:
-    """What the address names, as the route's rule found it."""
+async def _subject_of(request: Request) -> Any:
     return request.state.subject
 
 
 #: Parameter of a route: the user who calls.
 Caller = Annotated[User, Depends(_caller_of)]
 #: Marks the parameter of a route that takes what its rule's `subject` found.
-Named = Depends(subject_of)
+Named = Depends(_subject_of)

@@ -37,5 +37,9 @@ def context_of(connection: HTTPConnection) -> Context:
     return cast(Context, connection.app.state.context)
 
 
+async def _context_of(connection: HTTPConnection) -> Context:
+    return context_of(connection)  # FastAPI would run a plain function in a thread
+
+
 #: Parameter of a route: the context of its app.
-Ctx = Annotated[Context, Depends(context_of)]
+Ctx = Annotated[Context, Depends(_context_of)]

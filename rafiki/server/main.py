@@ -153,8 +153,9 @@ def _ensure_superadmin(settings: Settings, store: Store) -> None:
     if any(user.user_type == UserType.SUPERADMIN for user in store.users.list()):
         return
     given = settings.superadmin_password
-    password = secrets.token_urlsafe(12) if given is None else given.get_secret_value()
-    if given is None:
+    password = "" if given is None else given.get_secret_value()
+    if not password:
+        password = secrets.token_urlsafe(12)
         password_path = settings.data_dir / "superadmin_password"
         write_private(password_path, password + "\n")
         print(f"The password of {settings.superadmin_email} is {password} (kept in {password_path})", flush=True)
