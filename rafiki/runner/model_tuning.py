@@ -69,7 +69,7 @@ class ModelTuning:
             else:
                 self._note_failed(last.error)
                 results.append(TrialResult(proposal))
-        self._advisor.replay(results)
+        self._advisor.replay(results, running=[attempt.proposal for attempt, _ in self._repeats])
 
     # What to do next --------------------------------------------------------------------------------------------------
 

@@ -88,7 +88,11 @@ class TrainRunner:
             elif model.status == ModelStatus.INVALID:
                 self._invalid[model_id] = _invalid(model)
             elif model.status == ModelStatus.READY:
-                self._tunings[model_id] = await self._make_tuning(model, self._n_gpus_of(place))
+                try:
+                    self._tunings[model_id] = await self._make_tuning(model, self._n_gpus_of(place))
+                except ValueError as error:  # the advisor that the budget names cannot search this model's knobs
+                    hint = "Leave ADVISOR out of the budget: each model then gets one that fits."
+                    self._invalid[model_id] = Failure(FailureCode.INVALID_MODELS, str(error), hint)
 
     def _n_gpus_of(self, place: int) -> int:
         """GPUs are split evenly over the models; the first ones get what is left over."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rafiki.advisor import ADVISORS
 from rafiki.constants import BudgetOption, InferenceBudgetOption
 from rafiki.errors import InsufficientResourcesError, InvalidRequestError, InvalidTrainJobError, RafikiError
 
-#: By these names, `rafiki.advisor` knows its advisors.
-ADVISORS = ("RandomAdvisor", "BayesOptAdvisor", "BayesOptWithParamSharingAdvisor", "FixedAdvisor")
+ADVISOR_NAMES = tuple(advisor.__name__ for advisor in ADVISORS)
 DEFAULT_TIME_HOURS = 0.1
 
 _MAX_COUNT = 10**9
@@ -40,7 +40,7 @@ TRAIN_OPTIONS: Mapping[str, _Option] = {
     BudgetOption.GPU_COUNT: _GPU_COUNT,
     BudgetOption.WORKER_COUNT: _Option(_is_count(1), "a whole number from 1"),
     BudgetOption.HARD_LIMIT: _Option(lambda value: type(value) is bool, "true or false"),
-    BudgetOption.ADVISOR: _Option(lambda value: value in ADVISORS, f"one of {', '.join(ADVISORS)}"),
+    BudgetOption.ADVISOR: _Option(lambda value: value in ADVISOR_NAMES, f"one of {', '.join(ADVISOR_NAMES)}"),
 }
 INFERENCE_OPTIONS: Mapping[str, _Option] = {
     InferenceBudgetOption.GPU_COUNT: _GPU_COUNT,

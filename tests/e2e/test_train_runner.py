@@ -85,6 +85,12 @@ async def test_a_model_that_cannot_be_used_ends_the_job_but_not_the_other_models
     assert [trial.status for trial in parts.store.trials.list(job.id)] == ["COMPLETED"] * 2
 
 
+async def test_an_advisor_that_cannot_search_a_models_knobs_is_told(parts: Parts) -> None:
+    job = await parts.end_of(parts.add_train_job([parts.add_model()], {"ADVISOR": "FixedAdvisor", "TIME_HOURS": 0.1}))
+    assert job.status == "ERRORED"
+    assert job.error is not None and "FixedAdvisor does not fit" in job.error.message
+
+
 async def test_a_killed_worker_is_seen_at_once_and_its_trial_settled_and_repeated(parts: Parts, tmp_path: Path) -> None:
     go = tmp_path / "go"
     budget = {"MODEL_TRIAL_COUNT": 1, "TIME_HOURS": 0.1}

@@ -139,6 +139,7 @@ def test_a_rebuilt_search_repeats_what_was_interrupted_first() -> None:
     assert (attempt.attempt, attempt.proposal) == (2, proposal)
     following = tuning.next_attempt("w")
     assert following is not None and following.proposal.trial_no == 2
+    assert following.proposal.knobs != proposal.knobs
 
 
 def test_shared_params_are_those_that_the_proposal_asks_for() -> None:
