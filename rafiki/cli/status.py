@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ _RUNNING = {TrainJobStatus.STARTED, TrainJobStatus.RUNNING}  # inference jobs ha
 def status(data_dir: Path | None, as_json: bool, wait_s: float) -> int:
     """Prints whether a server is up, or within `wait_s` seconds is, and what runs there; 0 if one is up, else 1."""
     found = find_server(data_dir)
-    if wait_s and not found["up"]:
-        with suppress(TimeoutError):
-            Polling().until(lambda: find_server(data_dir)["up"] or None, wait_s, "no server is up")
-        found = find_server(data_dir)
+    with suppress(TimeoutError):
+        pauses = Polling().pauses(wait_s, "no server is up")
+        while not found["up"]:
+            time.sleep(next(pauses))
+            found = find_server(data_dir)
     if found["up"]:
         found["jobs"] = _running_jobs(found["url"])
     if as_json:

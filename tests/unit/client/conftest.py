@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from rafiki.client import Client, Polling
+from rafiki.client import AsyncClient, Client, Polling
 from tests.fake_admin import Admin, admin
 
 __all__ = ["admin"]
@@ -23,6 +23,9 @@ class FakeTime:
         self.slept.append(duration_s)
         self.now_s += duration_s
 
+    async def async_sleep(self, duration_s: float) -> None:
+        self.sleep(duration_s)
+
 
 @pytest.fixture
 def fake_time() -> FakeTime:
@@ -31,6 +34,13 @@ def fake_time() -> FakeTime:
 
 @pytest.fixture
 def client(admin: Admin, fake_time: FakeTime) -> Iterator[Client]:
-    with Client("127.0.0.1", admin.port) as client:
-        client.polling = Polling(sleep=fake_time.sleep, now=lambda: fake_time.now_s)
+    polling = Polling(sleep=fake_time.sleep, now=lambda: fake_time.now_s)
+    with Client("127.0.0.1", admin.port, polling=polling) as client:
+        yield client
+
+
+@pytest.fixture
+async def async_client(admin: Admin, fake_time: FakeTime) -> AsyncIterator[AsyncClient]:
+    polling = Polling(sleep=fake_time.async_sleep, now=lambda: fake_time.now_s)
+    async with AsyncClient("127.0.0.1", admin.port, polling=polling) as client:
         yield client
