@@ -12,9 +12,10 @@ import io
 import os
 import re
 import zipfile
-from typing import BinaryIO, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, Type
+from typing import IO, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, Type
 
 from rafiki.errors import InvalidDatasetFormatException
+from rafiki.model.atomic import new_file
 from rafiki.model.dataset_csv import Record, read_records
 
 #: All that is read from one archive may be this many times its size, or this many bytes, whichever is more.
@@ -88,18 +89,10 @@ class Archive:
         `name` must be one that `check_path` gave, so that it leads out of no folder.
         """
         self._count_read(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        partial_path = f"{path}.{os.getpid()}.part"
-        try:
-            with open(partial_path, "wb") as file:
-                self._copy(name, file)
-            os.replace(partial_path, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(partial_path)
-            raise
+        with new_file(path) as file:
+            self._copy(name, file)
 
-    def _copy(self, name: str, file: BinaryIO) -> None:
+    def _copy(self, name: str, file: IO[bytes]) -> None:
         """Copies in pieces, so that large members need little memory. A full disk stays an `OSError`."""
         with self._reading(name):
             member = self._zip.open(self._members[name])

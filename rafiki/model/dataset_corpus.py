@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union, overload
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union, overload
 
 from rafiki.model.dataset_archive import Archive, shorten
 
@@ -44,32 +44,42 @@ class CorpusDataset:
 
     def _load(self, split_by: str) -> None:
         with Archive(self.path, "corpus.tsv") as archive:
-            # Only line feeds end rows: tokens may hold every other kind of space, and any kind of quote.
-            lines = archive.read_text().split("\n")
-            columns = archive.find_columns(lines[0].rstrip("\r").split("\t"), ["token", *self.tags])
-            sentence: Sentence = []
+            header, sentences = read_sentence_lines(archive, self.tags, split_by)
+            columns = archive.find_columns(header.split("\t"), ["token", *self.tags])
             parser = _TokenParser(archive, columns, self.tags)
-            for row, line in enumerate(lines[1:], start=2):
-                line = line.rstrip("\r")
-                if not line:
-                    continue
-                cells = line.split("\t")
-                if len(cells) > columns[0] and cells[columns[0]] == split_by:
-                    self._end(sentence)
-                    sentence = []
-                    continue
-                sentence.append(parser.parse(cells, row))
-            self._end(sentence)
+            for lines in sentences:
+                self._add([parser.parse(line.split("\t"), row) for row, line in lines])
             if not self._sentences:
                 archive.fail("corpus.tsv has no sentences; expected at least one token")
 
-    def _end(self, sentence: Sentence) -> None:
-        if not sentence:
-            return
+    def _add(self, sentence: Sentence) -> None:
         self._sentences.append(sentence)
         self.max_token_len = max(self.max_token_len, max(len(token[0]) for token in sentence))
         for i, n_classes in enumerate(self.tag_num_classes):
             self.tag_num_classes[i] = max(n_classes, max(token[i + 1] for token in sentence) + 1)
+
+
+def read_sentence_lines(
+    archive: Archive, tags: Sequence[str], split_by: str = "\\n"
+) -> Tuple[str, Iterator[List[Tuple[int, str]]]]:
+    """The header of `corpus.tsv`, which has the columns `token` and `tags`, and of each sentence the numbers and texts
+    of its lines. Sentences without tokens and empty lines are passed over."""
+    # Only line feeds end rows: tokens may hold every other kind of space, and any kind of quote.
+    lines = [line.rstrip("\r") for line in archive.read_text().split("\n")]
+    column = archive.find_columns(lines[0].split("\t"), ["token", *tags])[0]
+
+    def sentences() -> Iterator[List[Tuple[int, str]]]:
+        sentence: List[Tuple[int, str]] = []
+        for row, line in enumerate(lines[1:], start=2):
+            if line and line.split("\t", column + 1)[column : column + 1] != [split_by]:
+                sentence.append((row, line))
+            elif line and sentence:
+                yield sentence
+                sentence = []
+        if sentence:
+            yield sentence
+
+    return lines[0], sentences()
 
 
 class _TokenParser:

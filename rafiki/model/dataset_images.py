@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import operator
 import os
-from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Iterator, List, NamedTuple, NoReturn, Optional, Tuple
 
 import numpy as np
 
@@ -103,6 +103,25 @@ def read_image_rows(archive: Archive) -> List[ImageRow]:
 
 def read_image(archive: Archive, row: ImageRow) -> Image:
     """One decoded image, of its own size and mode. 16-bit grey is brought down to 8 bits."""
+    image = _open_image(archive, row)
+    try:
+        image.load()
+    except Exception as error:  # noqa: BLE001 (on broken bytes, decoders raise about anything)
+        _fail_to_decode(archive, row, str(error), error)
+    if image.mode.startswith("I"):
+        from PIL import Image as PillowImage
+
+        # Pillow would clip 16-bit values at 255 instead of scaling them.
+        return PillowImage.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image
+
+
+def read_image_size(archive: Archive, row: ImageRow) -> Tuple[int, int]:
+    """Width and height, as the image's header says."""
+    return _open_image(archive, row).size
+
+
+def _open_image(archive: Archive, row: ImageRow) -> Image:
     from PIL import Image as PillowImage
     from PIL import UnidentifiedImageError
 
@@ -110,18 +129,18 @@ def read_image(archive: Archive, row: ImageRow) -> Image:
     try:
         # No decoder but these two ever sees a stranger's bytes.
         image: Image = PillowImage.open(io.BytesIO(data), formats=("PNG", "JPEG"))
-        if image.width * image.height <= MAX_PIXELS:
-            image.load()
-    except Exception as error:  # noqa: BLE001 (on broken bytes, decoders raise about anything)
-        reason = "it is neither" if isinstance(error, UnidentifiedImageError) else str(error)
-        archive.fail_at(row.row, "path", f"'{row.member}' cannot be decoded ({reason}); expected PNG or JPEG", error)
+    except UnidentifiedImageError as error:
+        _fail_to_decode(archive, row, "it is neither", error)
+    except Exception as error:  # noqa: BLE001 (as above)
+        _fail_to_decode(archive, row, str(error), error)
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width} x {image.height}"
         archive.fail_at(row.row, "path", f"'{row.member}' has {size} pixels; expected at most {MAX_PIXELS}")
-    if image.mode.startswith("I"):
-        # Pillow would clip 16-bit values at 255 instead of scaling them.
-        return PillowImage.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image
+
+
+def _fail_to_decode(archive: Archive, row: ImageRow, reason: str, cause: Exception) -> NoReturn:
+    archive.fail_at(row.row, "path", f"'{row.member}' cannot be decoded ({reason}); expected PNG or JPEG", cause)
 
 
 def decode_images(

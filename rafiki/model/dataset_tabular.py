@@ -57,7 +57,8 @@ class TabularDataset:
         self.path = dataset_path
         file = TabularFile(dataset_path)
         self.schema = schema or choose_columns(file, scan_columns(file), features, target)
-        *arrays, self.targets = _read_arrays(file, [*self.schema.features, self.schema.target])
+        target_column = self.schema.target
+        *arrays, self.targets = read_columns(file, [*self.schema.features, target_column], required=target_column)
         self.columns: Dict[str, np.ndarray] = dict(zip(self.schema.feature_names, arrays))
         self.size = len(self.targets)
         self._class_values: Optional[List[ClassValue]] = None
@@ -228,28 +229,31 @@ def spread_probabilities(
     return spread
 
 
-def _read_arrays(file: TabularFile, columns: Sequence[TabularColumn]) -> List[np.ndarray]:
-    """The values of columns, the last of which is the target and never missing."""
+def read_columns(
+    file: TabularFile, columns: Sequence[TabularColumn], required: Optional[TabularColumn] = None
+) -> List[np.ndarray]:
+    """The values of columns, one array each. Fails where a value of `required`, one of them, is missing."""
     places = file.find_columns([column.name for column in columns])
     parts: List[List[np.ndarray]] = [[] for _ in columns]
     for rows, chunk in file.chunks(places):
         for column, texts, of_column in zip(columns, chunk, parts):
             values = {text: column.read(text) for text in set(texts)}
             of_column.append(column.to_array([values[text] for text in texts]))
-        _check_targets(file, columns[-1], rows, chunk[-1], parts[-1][-1])
-    if not parts[-1]:
+            if column is required:
+                _check_present(file, column, rows, texts, of_column[-1])
+    if not parts[0]:
         file.fail("there are no rows; expected at least one beneath the header")
     return [np.concatenate(of_column) for of_column in parts]
 
 
-def _check_targets(
-    file: TabularFile, target: TabularColumn, rows: Sequence[int], texts: Sequence[str], values: np.ndarray
+def _check_present(
+    file: TabularFile, column: TabularColumn, rows: Sequence[int], texts: Sequence[str], values: np.ndarray
 ) -> None:
-    is_missing = np.isnan(values) if target.type == NUMBER else np.array([value is None for value in values])
+    is_missing = column.find_missing(values)
     if is_missing.any():
         i = int(is_missing.argmax())
-        kind = {NUMBER: "a number", BOOLEAN: "true or false"}.get(target.type, "a text")
-        file.fail_at(rows[i], target.name, f"expected {kind}, as the target of every row is, got {shorten(texts[i])}")
+        kind = {NUMBER: "a number", BOOLEAN: "true or false"}.get(column.type, "a text")
+        file.fail_at(rows[i], column.name, f"expected {kind}, as the target of every row is, got {shorten(texts[i])}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ class TabularColumn(NamedTuple):
         if value is None or isinstance(value, (list, tuple, dict)):
             return math.nan if self.type == NUMBER else None
         if self.type == NUMBER:
-            number = read_number(value) if isinstance(value, str) else float(value)
+            number = read_number(value) if isinstance(value, str) else _to_float(value)
             return math.nan if number is None or math.isinf(number) else number
         if self.type == BOOLEAN:
             return _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else bool(value)
@@ -48,6 +48,10 @@ class TabularColumn(NamedTuple):
     def to_array(self, values: Sequence[Value]) -> np.ndarray:
         """Values of this column: float64 if of numbers, else objects, with None for what is missing."""
         return np.array(values, np.float64 if self.type == NUMBER else object)
+
+    def find_missing(self, values: np.ndarray) -> np.ndarray:
+        """Of each value of an array, whether it is missing."""
+        return np.isnan(values) if self.type == NUMBER else np.array([value is None for value in values], bool)
 
     def to_matrix(self, values: np.ndarray, one_hot: bool) -> np.ndarray:
         """What `to_array` gave as columns of numbers: see `TabularSchema.to_matrix`."""
@@ -74,6 +78,13 @@ def read_number(text: str) -> Optional[float]:
     except ValueError:
         stripped = text.strip().lower()
         return math.nan if not stripped or stripped in _NO_NUMBERS else None
+
+
+def _to_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond all floats
+        return math.inf
 
 
 def is_boolean(text: str) -> bool:

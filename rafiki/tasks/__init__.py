@@ -7,12 +7,16 @@ from rafiki.tasks.base import Task, to_json_value
 from rafiki.tasks.custom import CustomTask
 from rafiki.tasks.image_classification import ImageClassification
 from rafiki.tasks.pos_tagging import PosTagging
+from rafiki.tasks.tabular_classification import TabularClassification
+from rafiki.tasks.tabular_regression import TabularRegression
 
 __all__ = ["CustomTask", "Task", "get_task", "to_json_value"]
 
 _BUILT_IN = {
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(TaskName.IMAGE_CLASSIFICATION),
     TaskName.POS_TAGGING: PosTagging(TaskName.POS_TAGGING),
+    TaskName.TABULAR_CLASSIFICATION: TabularClassification(TaskName.TABULAR_CLASSIFICATION),
+    TaskName.TABULAR_REGRESSION: TabularRegression(TaskName.TABULAR_REGRESSION),
 }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from rafiki.errors import InvalidPredictionError
+from rafiki.errors import InvalidDatasetFormatException, InvalidPredictionError
+
+#: The arguments of a train job for its templates, by name.
+TrainArgs = Optional[Mapping[str, Any]]
 
 
 class Task(ABC):
@@ -25,15 +28,54 @@ class Task(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    @abstractmethod
-    def check_dataset(self, path: str) -> None:
-        """Reads a dataset file whole. Raises `InvalidDatasetFormatException`: which file, row and column, and what
-        was expected. What is odd but usable is logged as a warning."""
+    def check_structure(self, path: str) -> None:
+        """Checks of a dataset file what can be seen at once: its kind, its columns, its first rows, what it names.
+
+        Raises `InvalidDatasetFormatException` as `check_dataset` does, which reads the rest."""
+        self.check_dataset(path)
 
     @abstractmethod
-    def iterate(self, path: str) -> Iterator[Tuple[Any, Any]]:
+    def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
+        """Reads a dataset file whole. Raises `InvalidDatasetFormatException`: which file, row and column, and what
+        was expected. What is odd but usable is logged as a warning.
+
+        `train_args` are those of a train job, if it is checked for one (tabular tasks read `features` and `target`).
+        """
+
+    @abstractmethod
+    def iterate(self, path: str, train_args: TrainArgs = None, others: Sequence[str] = ()) -> Iterator[Tuple[Any, Any]]:
         """The `(query, label)` pairs of a dataset file, one by one: queries as `predict` gets them, labels as plain
-        Python values. Raises `InvalidDatasetFormatException`."""
+        Python values. Raises `InvalidDatasetFormatException`.
+
+        `train_args` are those of the train job, and `others` its other dataset files, the training data first: a
+        tabular class is a rank among the targets of all of them."""
+
+    def stats(self, path: str) -> Dict[str, Any]:
+        """What people want to know of a dataset at a glance, as JSON: `n_items`, and more by task. `{}` if unknown."""
+        return {}
+
+    def preview(self, path: str, limit: int) -> List[Dict[str, Any]]:
+        """At most `limit` items from all over a dataset, as JSON that a page can show: `{"query", "label"}`."""
+        return []
+
+    def split(
+        self,
+        path: str,
+        out_paths: Sequence[str],
+        fractions: Sequence[float],
+        seed: int,
+        train_args: TrainArgs = None,
+    ) -> List[int]:
+        """Splits a dataset into files of the same format; the numbers of items in them.
+
+        Each item goes into one part, as it stands in the file. Classes are spread over the parts as `fractions` says
+        (which sum to 1), and the first part has every class; the same arguments always give the same files. Raises
+        `InvalidDatasetFormatException` where the dataset cannot be split.
+        """
+        raise InvalidDatasetFormatException(
+            f"a dataset of the task {self.name} cannot be split, because its format is not known",
+            "give a dataset for validation too",
+        )
 
     @abstractmethod
     def decode_query(self, query: Any) -> Any:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List, Sequence, Tuple
 
-from rafiki.tasks.base import Task, check_counts, to_json_value
+from rafiki.tasks.base import Task, TrainArgs, check_counts, to_json_value
 
 
 class CustomTask(Task):
     """Any file is a dataset, any JSON value a query or a prediction. A dataset has no pairs that Rafiki could name."""
 
-    def check_dataset(self, path: str) -> None:
+    def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         return None
 
-    def iterate(self, path: str) -> Iterator[Tuple[Any, Any]]:
+    def iterate(self, path: str, train_args: TrainArgs = None, others: Sequence[str] = ()) -> Iterator[Tuple[Any, Any]]:
         return iter(())
 
     def decode_query(self, query: Any) -> Any:

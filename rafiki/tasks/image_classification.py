@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from rafiki.errors import InvalidPredictionError, InvalidQueryError
+from rafiki.errors import InvalidQueryError
 from rafiki.model.dataset_images import open_image_archive, read_image, read_image_rows
-from rafiki.tasks.base import Task, check_counts, to_json_value
+from rafiki.tasks import describing, splitting
+from rafiki.tasks.base import TrainArgs
+from rafiki.tasks.probabilities import ProbabilityTask
 
 _log = logging.getLogger(__name__)
 
 _EXPECTED = "expected an RGB image as nested lists, rows of pixels of 3 values from 0 to 255 (or 1 or 4, or one number)"
-# Probabilities that a template computed in float32 may be off by this much.
-_TOLERANCE = 1e-3
 
 
-class ImageClassification(Task):
+class ImageClassification(ProbabilityTask):
     """A decoded query is a uint8 array H x W x 3. Transparency is dropped, grey becomes three equal channels."""
 
     has_array_queries = True
 
-    def check_dataset(self, path: str) -> None:
+    def check_structure(self, path: str) -> None:
+        with open_image_archive(path) as archive:
+            read_image_rows(archive)
+
+    def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         sizes: Set[Tuple[int, int]] = set()
         with open_image_archive(path) as archive:
             for row in read_image_rows(archive):
@@ -31,10 +35,28 @@ class ImageClassification(Task):
         if len(sizes) > 1:
             _log.warning("The dataset's images have %d different sizes; templates get them resized", len(sizes))
 
-    def iterate(self, path: str) -> Iterator[Tuple[np.ndarray, int]]:
+    def iterate(
+        self, path: str, train_args: TrainArgs = None, others: Sequence[str] = ()
+    ) -> Iterator[Tuple[np.ndarray, int]]:
         with open_image_archive(path) as archive:
             for row in read_image_rows(archive):
                 yield np.array(read_image(archive, row).convert("RGB")), row.image_class
+
+    def stats(self, path: str) -> Dict[str, Any]:
+        return describing.image_stats(path)
+
+    def preview(self, path: str, limit: int) -> List[Dict[str, Any]]:
+        return describing.image_preview(path, limit)
+
+    def split(
+        self,
+        path: str,
+        out_paths: Sequence[str],
+        fractions: Sequence[float],
+        seed: int,
+        train_args: TrainArgs = None,
+    ) -> List[int]:
+        return splitting.split_image_files(path, out_paths, fractions, seed)
 
     def decode_query(self, query: Any) -> np.ndarray:
         if not isinstance(query, (np.ndarray, list, tuple)):
@@ -52,43 +74,6 @@ class ImageClassification(Task):
         if image.shape[2] == 1:
             image = np.repeat(image, 3, axis=2)
         return np.ascontiguousarray(image[:, :, :3])
-
-    def check_prediction(self, query: Any, prediction: Any) -> List[float]:
-        probabilities = to_json_value(prediction)
-        if not isinstance(probabilities, list) or not probabilities:
-            raise InvalidPredictionError(
-                f"a prediction is a {type(prediction).__name__}; expected a list of one probability per class"
-            )
-        for i, value in enumerate(probabilities):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise InvalidPredictionError(
-                    f"prediction[{i}] is a {type(value).__name__}; expected the probability of class {i}"
-                )
-            if not -_TOLERANCE <= value <= 1 + _TOLERANCE:  # NaN is neither
-                raise InvalidPredictionError(f"prediction[{i}] is {value}; expected a probability, from 0 to 1")
-        return probabilities
-
-    def combine_batch(self, members: Sequence[Sequence[Any]]) -> List[Any]:
-        if len(members) == 1:
-            alone: List[Any] = to_json_value(members[0])
-            return alone
-        arrays = [array for array in map(_as_matrix, members) if array is not None]
-        if len(arrays) == len(members) and all(array.shape == arrays[0].shape for array in arrays):
-            mean = np.asarray(np.mean(arrays, axis=0, dtype=np.float64))
-            if np.isfinite(mean).all():
-                return list(mean.tolist())
-        return [_mean_of_valid(votes) for votes in zip(*members)]
-
-    def score(self, predictions: Sequence[Any], labels: Sequence[int]) -> float:
-        """Accuracy: the fraction of images whose most probable class is their own."""
-        check_counts(predictions, labels)
-        n_right = 0
-        for prediction, label in zip(predictions, labels):
-            vector = _as_vector(prediction)
-            if vector is None:
-                raise InvalidPredictionError(f"{str(prediction)[:60]} is not a list of one probability per class")
-            n_right += int(vector.argmax()) == label
-        return n_right / len(labels)
 
 
 def _is_image_shape(shape: Tuple[int, ...]) -> bool:
@@ -165,26 +150,3 @@ def _as_list(value: Any) -> Optional[List[Any]]:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _as_matrix(predictions: Any) -> Optional[np.ndarray]:
-    """One member's predictions for all queries, n x k, if that is what they are."""
-    try:
-        matrix = np.asarray(predictions)
-    except ValueError:  # of different lengths
-        return None
-    return matrix if matrix.ndim == 2 and matrix.dtype.kind in "fiu" and matrix.shape[1] else None
-
-
-def _as_vector(prediction: Any) -> Optional[np.ndarray]:
-    matrix = _as_matrix([prediction])
-    return matrix[0] if matrix is not None and np.isfinite(matrix).all() else None
-
-
-def _mean_of_valid(votes: Sequence[Any]) -> Any:
-    """The mean over the members that gave probabilities, for as many classes as the best of them."""
-    vectors = [vector for vector in map(_as_vector, votes) if vector is not None]
-    if not vectors:
-        return to_json_value(votes[0])
-    votes_that_count = [vector for vector in vectors if len(vector) == len(vectors[0])]
-    return np.mean(votes_that_count, axis=0, dtype=np.float64).tolist()

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from rafiki.errors import InvalidPredictionError, InvalidQueryError
-from rafiki.model.dataset_corpus import CorpusDataset
-from rafiki.tasks.base import Task, check_counts, to_json_value
+from rafiki.model.dataset_archive import Archive
+from rafiki.model.dataset_corpus import CorpusDataset, read_sentence_lines
+from rafiki.tasks import describing, splitting
+from rafiki.tasks.base import Task, TrainArgs, check_counts, to_json_value
 
 
 class PosTagging(Task):
     """A decoded query is a list of str, a prediction a list of as many ints."""
 
-    def check_dataset(self, path: str) -> None:
+    def check_structure(self, path: str) -> None:
+        with Archive(path, "corpus.tsv") as archive:
+            _, sentences = read_sentence_lines(archive, ["tag"])
+            if next(sentences, None) is None:
+                archive.fail("corpus.tsv has no sentences; expected at least one token")
+
+    def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         CorpusDataset(path)
 
-    def iterate(self, path: str) -> Iterator[Tuple[List[str], List[int]]]:
+    def iterate(
+        self, path: str, train_args: TrainArgs = None, others: Sequence[str] = ()
+    ) -> Iterator[Tuple[List[str], List[int]]]:
         for sentence in CorpusDataset(path):
             yield [token for token, _ in sentence], [tag for _, tag in sentence]
+
+    def stats(self, path: str) -> Dict[str, Any]:
+        return describing.corpus_stats(path)
+
+    def preview(self, path: str, limit: int) -> List[Dict[str, Any]]:
+        return describing.corpus_preview(path, limit)
+
+    def split(
+        self,
+        path: str,
+        out_paths: Sequence[str],
+        fractions: Sequence[float],
+        seed: int,
+        train_args: TrainArgs = None,
+    ) -> List[int]:
+        return splitting.split_corpus(path, out_paths, fractions, seed)
 
     def decode_query(self, query: Any) -> List[str]:
         tokens = query.tolist() if isinstance(query, np.ndarray) else query

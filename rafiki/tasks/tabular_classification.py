@@ -1,0 +1,33 @@
+"""TABULAR_CLASSIFICATION: TABULAR; a query is a dict of features, a prediction the probabilities of k classes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Hashable, Iterator, Sequence, Tuple
+
+from rafiki.model.dataset_tabular import TabularDataset, merge_class_values
+from rafiki.tasks import describing
+from rafiki.tasks.base import TrainArgs
+from rafiki.tasks.probabilities import ProbabilityTask
+from rafiki.tasks.tabular import TabularTask
+
+
+class TabularClassification(TabularTask, ProbabilityTask):
+    """A class is the rank of a target among the different targets: numbers by value, text by code point."""
+
+    def iterate(
+        self, path: str, train_args: TrainArgs = None, others: Sequence[str] = ()
+    ) -> Iterator[Tuple[Dict[str, Any], int]]:
+        known = [self._load(other, train_args) for other in others[:1]]
+        schema = known[0].schema if known else None
+        known += [self._load(other, train_args, schema) for other in others[1:]]
+        dataset = self._load(path, train_args, schema)
+        class_values = merge_class_values(dataset.class_values, *(other.class_values for other in known))
+        queries = (query for query, _ in dataset)
+        return zip(queries, dataset.class_numbers(class_values).tolist())
+
+    def stats(self, path: str) -> Dict[str, Any]:
+        return {**super().stats(path), **describing.class_stats(path)}
+
+    def _split_labels(self, dataset: TabularDataset) -> Sequence[Hashable]:
+        numbers: Sequence[Hashable] = dataset.class_numbers().tolist()
+        return numbers
