@@ -97,6 +97,10 @@ class InvalidDatasetError(RafikiError):
     status = 400
 
 
+class DatasetUsedError(RafikiError):
+    status = 409
+
+
 class InvalidModelError(RafikiError):
     status = 400
 
@@ -116,8 +120,26 @@ class InvalidTrainJobError(RafikiError):
     status = 400
 
 
+class TrainJobUsedError(RafikiError):
+    """A train job that cannot be deleted; the message names what still needs it."""
+
+    status = 409
+
+
+class InvalidTokenError(RafikiError):
+    """A long-lived token that there is not."""
+
+    status = 404
+
+
 class NoModelsForTrainJobError(RafikiError):
     status = 400
+
+
+class TrainJobFailedError(RafikiError):
+    """A train job that was waited for ended `ERRORED`; the message says why."""
+
+    status = 409
 
 
 class InsufficientResourcesError(RafikiError):
