@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -110,15 +109,6 @@ def test_a_killed_serve_runner_is_back_at_its_address(own_server: ServerProcess,
     subprocess.run(["kill", "-9", str(pid)], check=True)
     until(lambda: _answers(host))
     assert work.client.get_running_inference_job("served")["predictor_host"] == host
-
-
-def test_a_data_folder_has_one_server(own_server: ServerProcess) -> None:
-    command = [sys.executable, "-m", "rafiki.cli.main", "serve", "--port", "0", "--data-dir", str(own_server.data_dir)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert second.returncode == 1
-    assert own_server.process is not None
-    assert str(own_server.process.pid) in second.stderr
-    assert "Traceback" not in second.stderr
 
 
 def test_the_superadmins_password_is_kept_from_the_first_start(own_server: ServerProcess) -> None:

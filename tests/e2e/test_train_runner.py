@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rafiki import control
+from rafiki.model import LoggerUtils
 from tests.platform_parts import Parts, make_settings, running_parts
 
 
@@ -47,11 +47,12 @@ async def test_workers_are_kept_between_trials(parts: Parts) -> None:
 async def test_what_a_trial_prints_and_logs_is_kept(parts: Parts) -> None:
     job = await parts.end_of(parts.add_train_job([parts.add_model()], {"MODEL_TRIAL_COUNT": 2, "TIME_HOURS": 0.1}))
     for trial in parts.store.trials.list(job.id):
-        entries = [json.loads(line) for line in parts.store.trials.read_log_lines(trial.id)]
-        messages = [entry["message"] for entry in entries if entry["type"] == "MESSAGE"]
+        entries, metrics, plots = LoggerUtils.parse_logs(parts.store.trials.read_log_lines(trial.id))
+        messages = [entry["message"] for entry in entries]
         assert f"printed with x = {trial.proposal['knobs']['x']:.3f}" in messages
         assert any("a standard record" in message for message in messages)
-        assert any(entry["type"] == "METRICS" and entry.get("loss") == 0.5 for entry in entries)
+        assert metrics[0]["loss"] == 0.5
+        assert plots[0]["metrics"] == ["loss"]
 
 
 async def test_failed_trials_are_named_and_end_the_job(parts: Parts) -> None:

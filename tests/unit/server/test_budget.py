@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-import rafiki.advisor
 from rafiki.errors import InsufficientResourcesError, InvalidRequestError, InvalidTrainJobError
-from rafiki.server.budget import ADVISORS, check_inference_budget, check_train_budget
+from rafiki.server.budget import check_inference_budget, check_train_budget
 
 
 def test_defaults_are_filled_in_and_all_else_is_kept() -> None:
@@ -60,7 +59,3 @@ def test_more_gpus_than_there_are() -> None:
         check_train_budget({"GPU_COUNT": 3}, 2)
     with pytest.raises(InsufficientResourcesError, match=r"GPU_COUNT.* 1, and there are 0"):
         check_inference_budget({"GPU_COUNT": 1}, 0)
-
-
-def test_every_advisor_that_can_be_named_exists() -> None:
-    assert set(ADVISORS) == {advisor.__name__ for advisor in rafiki.advisor.ADVISORS}
