@@ -23,10 +23,11 @@ from rafiki.model.knob import (
     serialize_knob_config,
 )
 from rafiki.model.knob_value import CategoricalValue, KnobValue
-from rafiki.model.loading import check_model_class, load_model_class
+from rafiki.model.loading import load_model_class
 from rafiki.model.log import LoggerUtils
 from rafiki.model.params import Params
 from rafiki.model.requirements import parse_model_install_command
+from rafiki.model.rules import check_model_class
 
 # Last: `utils` and `dataset` are the names of objects here, which submodules of these names must not replace.
 from rafiki.model.utils import dataset, logger, utils

@@ -19,7 +19,7 @@ import numpy as np
 from rafiki.entities import Failure, FailureCode
 from rafiki.errors import InvalidParamsError
 from rafiki.model import BaseModel, dataset, load_model_class, serialize_knob_config
-from rafiki.model.loading import check_model_class
+from rafiki.model.rules import check_model_class
 from rafiki.model.params import Params, load_params, save_params
 from rafiki.worker.channel import Channel
 from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback, import_failure_of

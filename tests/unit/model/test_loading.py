@@ -1,13 +1,12 @@
 import inspect
 import pickle
-import textwrap
 import traceback
 
 import pytest
 
 from rafiki.errors import InvalidModelClassError
-from rafiki.model import BaseModel, FixedKnob, IntegerKnob
-from rafiki.model.loading import check_model_class, load_model_class
+from rafiki.model import BaseModel
+from rafiki.model.loading import load_model_class
 
 TEMPLATE = """\
 import pickle
@@ -114,7 +113,10 @@ def test_encodings_and_line_ends_of_source_files():
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("class Model(:\n  pass", "line 1: "),
+        (
+            "class Model(:\n  pass",
+            r"^Model\.py, line 1: the file does not parse as Python 3\.\d+: .*, at `class Model\(:`\.$",
+        ),
         ("x = 1\nclass Model(BaseModel)\n  pass", "line 2: .*class Model"),
         ("x = 1\n  y = 2", "line 2: .*indent"),
         ("\0", "null"),
@@ -125,7 +127,7 @@ def test_encodings_and_line_ends_of_source_files():
         ("import json\njson.loads('')", "line 2: .*JSONDecodeError"),
         ("", "no class Model"),
         ("class Other:\n    pass", "no class Model"),
-        ("\n\nclass Model:\n    pass", "line 3: Model is no subclass of BaseModel"),
+        ("\n\nclass Model:\n    pass", "line 3: Model is no subclass of BaseModel; write `class Model"),
         ("def Model():\n    pass", "Model is no subclass"),
         ("from rafiki.model import BaseModel as Model", "Model is no subclass"),
     ],
@@ -145,123 +147,14 @@ def test_source_nested_beyond_the_parser():
         load_model_class(b"x = " + b"(" * 100_000 + b")" * 100_000, "Model")
 
 
-def test_the_classes_that_a_file_has_are_the_hint():
-    with pytest.raises(InvalidModelClassError) as caught:
+def test_the_classes_that_a_file_has_are_named():
+    with pytest.raises(
+        InvalidModelClassError, match=r"no class Modle; name one that it has \(Tree, Base, Model, Other\)"
+    ):
         load_model_class(_template("first"), "Modle")
-    assert caught.value.hint == "its classes are: Tree, Base, Model, Other"
 
 
 def test_why_a_file_cannot_be_imported_is_the_cause():
     with pytest.raises(InvalidModelClassError) as caught:
         load_model_class(b"import no_such_package", "Model")
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
-
-
-# --- rules ----------------------------------------------------------------------------------------------------------
-
-
-def _problems(body, parent="Base"):
-    source = TEMPLATE + f"\nclass Checked({parent}):\n" + textwrap.indent(textwrap.dedent(body), "    ")
-    return check_model_class(load_model_class(source.encode(), "Checked"))
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "pass",
-        "def train(self, dataset_path, shared_params=None): pass",
-        "def train(self, dataset_path, shared_params, features, target=None): pass",
-        "def train(self, path, shared_params=None, **train_args): pass",
-        "def __init__(self, depth, criterion='gini'): pass",
-        "def __init__(self, *args, **kwargs): super().__init__(**kwargs)",
-        "@classmethod\ndef get_knob_config(cls): return {}",
-        "get_knob_config = staticmethod(lambda: {})",
-    ],
-)
-def test_what_templates_may_look_like(body):
-    assert _problems(body) == []
-
-
-def test_missing_methods_are_named():
-    problems = _problems("pass", parent="BaseModel")
-    assert len(problems) == 6
-    assert any("lacks the method `evaluate(self, dataset_path) -> float`" in problem for problem in problems)
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ("def get_knob_config(self): return {}", "must be static"),
-        ("@staticmethod\ndef get_knob_config(x): return {}", "no arguments"),
-        ("@staticmethod\ndef get_knob_config(): return []", r"dict.*\[\]"),
-        ("@staticmethod\ndef get_knob_config(): return {'depth': 5}", "'depth'.*5"),
-        ("@staticmethod\ndef get_knob_config(): return {5: FixedKnob(1)}", "name.*5"),
-        ("@staticmethod\ndef get_knob_config(): return {'x': IntegerKnob(5, 1)}", "raises ValueError.*5"),
-        ("@staticmethod\ndef get_knob_config(): raise SystemExit(1)", "raises SystemExit"),
-        ("def __init__(self, depth): pass", "`__init__`.*'criterion'"),
-        ("def __init__(self): pass", "`__init__` must take one argument per knob"),
-        ("def __init__(self, path, **knobs): pass", "`__init__`.*'path'"),
-        ("def train(self, dataset_path): pass", "`train`.*'shared_params'"),
-        ("def train(self): pass", "`train` cannot be called"),
-        ("def evaluate(self): pass", "`evaluate` cannot be called"),
-        ("def evaluate(self, path, metric): pass", "`evaluate`.*'metric'"),
-        ("def predict(self): pass", "`predict` cannot be called"),
-        ("predict = None", "`predict` is None"),
-        ("@staticmethod\ndef predict(queries): pass", "method of instances"),
-        ("def dump_parameters(self, path): pass", "`dump_parameters`.*'path'"),
-        ("def load_parameters(self): pass", "`load_parameters` cannot"),
-        ("def destroy(self, x): pass", "`destroy`"),
-        ("def teardown(self): pass", "`teardown` must be static"),
-    ],
-)
-def test_each_broken_rule_is_one_sentence(body, said):
-    import re
-
-    (problem,) = _problems(body)
-    assert re.search(said, problem)
-    assert problem.endswith(".")
-    n_lines = TEMPLATE.count("\n")
-    if "None" not in said:
-        assert int(re.match(r"line (\d+): ", problem)[1]) > n_lines
-
-
-def test_all_broken_rules_are_said_at_once():
-    assert len(_problems("def evaluate(self): pass\ndef predict(self): pass")) == 2
-
-
-class TestBaseModel:
-    class Bare(BaseModel):
-        """Never calls `super().__init__`, has neither `destroy` nor `teardown`."""
-
-        @staticmethod
-        def get_knob_config():
-            return {"depth": IntegerKnob(1, 3), "kind": FixedKnob("a")}
-
-        def __init__(self, depth, kind):
-            self.knobs = (depth, kind)
-
-        def train(self, dataset_path, **kwargs):
-            self.kwargs = kwargs
-
-        def evaluate(self, dataset_path):
-            return 1
-
-        def predict(self, queries):
-            return queries
-
-        def dump_parameters(self):
-            return {}
-
-        def load_parameters(self, params):
-            pass
-
-    def test_optional_members(self):
-        model = self.Bare(depth=2, kind="a")
-        model.train("path", shared_params=None)
-        model.destroy()
-        self.Bare.teardown()
-        assert check_model_class(self.Bare) == []
-
-    def test_it_is_abstract(self):
-        with pytest.raises(TypeError):
-            BaseModel()
