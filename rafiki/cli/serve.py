@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def serve(flags: dict[str, Any], leave_running: bool) -> int:
     """Runs a server until it is stopped; its exit status. Flags that are None were not given."""
     try:
-        settings = _settings(flags)
+        settings = read_settings(flags)
         from rafiki.server.main import run_server
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("rafiki"):
@@ -22,7 +22,8 @@ def serve(flags: dict[str, Any], leave_running: bool) -> int:
     return run_server(settings, leave_running)
 
 
-def _settings(flags: dict[str, Any]) -> Settings:
+def read_settings(flags: dict[str, Any]) -> Settings:
+    """A server's settings with these flags; `InvalidSettingsError` names what is wrong with them."""
     from rafiki.settings import Settings
 
     try:

@@ -74,6 +74,11 @@ class Connection:
         """The server's address, such as `http://localhost:3000`."""
         return self._address
 
+    @property
+    def token(self) -> str | None:
+        """What calls are signed with; None before sign-in."""
+        return None if self._sign_in is None else self._sign_in.token
+
     def __repr__(self) -> str:
         if self._sign_in is None:
             who = "not signed in"

@@ -1,0 +1,123 @@
+"""`rafiki dataset`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rafiki.cli.connect import sign_in
+from rafiki.cli.options import Json, Server, Task, Yes, complete_task, confirm, examples
+from rafiki.cli.output import (
+    Columns,
+    bytes_text,
+    failure_text,
+    print_json,
+    say,
+    show_row,
+    show_rows,
+    text,
+    time_of,
+    transfer,
+)
+from rafiki.cli.resolve import dataset_id
+from rafiki.client.steps import Row
+from rafiki.constants import DatasetStatus
+from rafiki.errors import InvalidDatasetError
+
+app = typer.Typer(help="Datasets: upload, look at, delete.", no_args_is_help=True)
+
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Its name or id.")]
+
+_COLUMNS: Columns = {
+    "name": "name",
+    "task": "task",
+    "status": "status",
+    "size": lambda row: bytes_text(row["size_bytes"]),
+    "created": time_of("datetime_created"),
+    "id": "id",
+}
+
+
+@app.command("list", epilog=examples("rafiki dataset list --task IMAGE_CLASSIFICATION"))
+def list_datasets(task: Task = None, server: Server = None, as_json: Json = False) -> None:
+    """Your datasets."""
+    with sign_in(server) as client:
+        show_rows(client.get_datasets(task), _COLUMNS, as_json)
+
+
+@app.command(
+    epilog=examples(
+        "rafiki dataset create digits data/digits.zip --task IMAGE_CLASSIFICATION",
+        "rafiki dataset create pets pets.zip --task IMAGE_CLASSIFICATION --labels cat,dog",
+        "rafiki dataset create titanic --url https://x.org/t.csv --task TABULAR_CLASSIFICATION",
+    )
+)
+def create(
+    name: Annotated[str, typer.Argument(help="What it will be called.")],
+    task: Annotated[str, typer.Option(help="What is to be learnt from it.", autocompletion=complete_task)],
+    file: Annotated[Path | None, typer.Argument(help="A file in the task's format.", dir_okay=False)] = None,
+    url: Annotated[str | None, typer.Option(help="Where the server finds it, in place of a file.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Names of the classes 0, 1, ..., with commas between.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until all of it has been checked.")] = True,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Upload a dataset, or have the server fetch one. Ends with 1 where its check finds it unusable."""
+    if (file is None) == (url is None):
+        raise typer.BadParameter("give either a FILE or --url")
+    with sign_in(server) as client:
+        with transfer(f"Uploading {name}", as_json) as progress:
+            names = labels.split(",") if labels else None
+            dataset = client.create_dataset(name, task, file, url, names, progress)
+        if wait:
+            dataset = client.wait_until_dataset_is_checked(dataset["id"])
+    _show(dataset, as_json)
+    if dataset.get("status") == DatasetStatus.INVALID:
+        raise InvalidDatasetError(f"dataset {name!r} is unusable: {failure_text(dataset.get('error'))}")
+
+
+@app.command(epilog=examples("rafiki dataset show digits"))
+def show(dataset: Dataset, server: Server = None, as_json: Json = False) -> None:
+    """One dataset: what its check found, and its statistics."""
+    with sign_in(server) as client:
+        found = client.get_dataset(dataset_id(client, dataset))
+    _show(found, as_json)
+
+
+@app.command(epilog=examples("rafiki dataset preview digits --limit 3"))
+def preview(
+    dataset: Dataset,
+    limit: Annotated[int | None, typer.Option(min=1, help="How many items.")] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """The first items of a dataset: what a query would be, and its label."""
+    with sign_in(server) as client:
+        found = client.get_dataset_preview(dataset_id(client, dataset), limit)
+    if as_json:
+        print_json(found)
+        return
+    items = found["items"] if isinstance(found, dict) else found
+    show_rows(items, {"label": "label", "query": lambda item: _short(item["query"])}, as_json)
+
+
+@app.command(epilog=examples("rafiki dataset delete digits", "rafiki dataset delete digits --yes --json"))
+def delete(dataset: Dataset, yes: Yes = False, server: Server = None, as_json: Json = False) -> None:
+    """Delete a dataset that no train job uses."""
+    with sign_in(server) as client:
+        found = dataset_id(client, dataset)
+        confirm(f"Deleting dataset {dataset}", yes)
+        show_row(client.delete_dataset(found), as_json)
+
+
+def _show(dataset: Row, as_json: bool) -> None:
+    show_row(dataset, as_json, leave_out=["stats"])
+    for name, value in (dataset.get("stats") or {}).items():
+        say(f"  {name}: {_short(value)}", as_json)
+
+
+def _short(value: Any) -> str:
+    shown = text(value)
+    return shown if len(shown) <= 200 else f"{shown[:197]}..."
