@@ -19,8 +19,8 @@ import numpy as np
 from rafiki.entities import Failure, FailureCode
 from rafiki.errors import InvalidParamsError
 from rafiki.model import BaseModel, dataset, load_model_class, serialize_knob_config
-from rafiki.model.rules import check_model_class
 from rafiki.model.params import Params, load_params, save_params
+from rafiki.model.rules import check_model_class
 from rafiki.worker.channel import Channel
 from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback, import_failure_of
 from rafiki.worker.frames import (
@@ -36,7 +36,7 @@ from rafiki.worker.frames import (
     Train,
     Trained,
 )
-from rafiki.worker.trial import check_predictions, destroy, run_trial
+from rafiki.worker.trial import bad_predictions, check_predictions, destroy, run_trial
 from rafiki.worker.trial_log import TrialLog
 from rafiki.worker.values import as_vectors
 
@@ -76,7 +76,7 @@ def main(start_json: str) -> int:
         if received is None or isinstance(received[1], Exit):
             break
         message_id, request = received
-        channel.reply(message_id, template.answer(request), on_unsendable=_unsendable)
+        channel.reply(message_id, template.answer(request), on_unsendable=template.unsendable)
     template.close()
     return 0
 
@@ -86,10 +86,6 @@ def _die_with_parent(parent_pid: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before this was set
         os._exit(1)
-
-
-def _unsendable(error: Exception) -> Failed:
-    return Failed(Failure(FailureCode.BAD_PREDICTIONS, f"`predict` returned what cannot be sent: {error}"))
 
 
 class Template:
@@ -170,7 +166,12 @@ class Template:
         vectors = as_vectors(predictions) if isinstance(predictions, (list, np.ndarray)) else None
         if vectors is not None and len(vectors) == n_queries:
             return Predicted(vectors)
-        return Predicted(check_predictions(predictions, n_queries))
+        return Predicted(check_predictions(type(self._model), predictions, n_queries))
+
+    def unsendable(self, error: Exception) -> Failed:
+        """The answer in place of one with values that have no form on the wire."""
+        assert self._class is not None  # without it there is nothing but failures to send
+        return Failed(bad_predictions(self._class, f"`predict` returned what cannot be sent: {error}").failure)
 
     def close(self) -> None:
         """Free what the instance and the class hold; the process ends after this."""

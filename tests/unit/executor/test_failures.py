@@ -91,7 +91,7 @@ self.score = train_args.get("score", 0.5)""",
         (
             "from rafiki.model import BaseModel\nclass MyModel(BaseModel): pass\n",
             FailureCode.INVALID_MODEL_CLASS,
-            "`evaluate(self, dataset_path) -> float`",
+            "lacks the method `evaluate`; write `def evaluate(self, dataset_path):`",
         ),
     ],
 )

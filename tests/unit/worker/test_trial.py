@@ -218,7 +218,7 @@ def test_a_long_message_is_cut() -> None:
 
 @pytest.mark.parametrize("predictions", [[np.int64(1), (np.float32(0.5), "a")], (1, [0.5, "a"])])
 def test_predictions_become_plain_values(predictions: Any) -> None:
-    assert check_predictions(predictions, 2) == [1, [0.5, "a"]]
+    assert check_predictions(Template, predictions, 2) == [1, [0.5, "a"]]
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_predictions_become_plain_values(predictions: Any) -> None:
 )
 def test_predictions_that_are_no_list_are_named(predictions: Any, named: str) -> None:
     with pytest.raises(TrialFailed) as caught:
-        check_predictions(predictions, 2)
+        check_predictions(Template, predictions, 2)
     assert caught.value.failure.code == FailureCode.BAD_PREDICTIONS
     assert named in caught.value.failure.message
 
 
 def test_a_wrong_count_of_predictions_is_named() -> None:
     with pytest.raises(TrialFailed, match="3 predictions for 2 queries"):
-        check_predictions([1, 2, 3], 2)
+        check_predictions(Template, [1, 2, 3], 2)
