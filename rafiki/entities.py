@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional
 
-from rafiki.constants import InferenceJobStatus, ModelStatus, TrainJobStatus, TrialStatus
+from rafiki.constants import DatasetStatus, InferenceJobStatus, ModelStatus, TrainJobStatus, TrialStatus
 
 # From each status to those that may follow it. A status that has none is final.
 TRAIN_JOB_TRANSITIONS: Mapping[str, FrozenSet[str]] = {
@@ -33,6 +33,11 @@ TRIAL_TRANSITIONS: Mapping[str, FrozenSet[str]] = {
     TrialStatus.ERRORED: frozenset(),
     TrialStatus.PRUNED: frozenset(),
 }
+DATASET_TRANSITIONS: Mapping[str, FrozenSet[str]] = {
+    DatasetStatus.CHECKING: frozenset({DatasetStatus.READY, DatasetStatus.INVALID}),
+    DatasetStatus.READY: frozenset(),
+    DatasetStatus.INVALID: frozenset(),
+}
 MODEL_TRANSITIONS: Mapping[str, FrozenSet[str]] = {
     ModelStatus.CHECKING: frozenset({ModelStatus.READY, ModelStatus.INVALID}),
     ModelStatus.READY: frozenset(),
@@ -53,6 +58,12 @@ class FailureCode:
     BAD_SCORE = "BAD_SCORE"
     BAD_PARAMETERS = "BAD_PARAMETERS"
     BAD_PREDICTIONS = "BAD_PREDICTIONS"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DISK_FULL = "DISK_FULL"  # the disk, or the part of it that a worker may use
+    OUTPUT_LIMIT = "OUTPUT_LIMIT"  # it logged or printed more than it may
+    CPU_LIMIT = "CPU_LIMIT"
+    PROCESS_LIMIT = "PROCESS_LIMIT"  # too many processes and threads
+    NETWORK_BLOCKED = "NETWORK_BLOCKED"
     KILLED = "KILLED"  # the worker died of a signal that Rafiki did not send
     EXITED = "EXITED"  # the template's code ended its process
     TIME_LIMIT = "TIME_LIMIT"
@@ -61,6 +72,7 @@ class FailureCode:
     INTERRUPTED = "INTERRUPTED"  # the platform stopped or its runner died; tried again where that makes sense
     TOO_MANY_FAILURES = "TOO_MANY_FAILURES"
     INVALID_MODELS = "INVALID_MODELS"
+    INVALID_DATASET = "INVALID_DATASET"
     NO_MEMBERS = "NO_MEMBERS"
     PORT_TAKEN = "PORT_TAKEN"
     PROTOCOL = "PROTOCOL"  # a worker sent something that is no frame of ours
@@ -92,6 +104,32 @@ class User:
 
 
 @dataclass(frozen=True)
+class Token:
+    """A named, long-lived token; the secret itself is not kept."""
+
+    id: str
+    user_id: str
+    name: str
+    expires_at: Optional[datetime]  # None: until it is revoked
+    datetime_created: datetime
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Bytes on disk by kind. What two users have alike is counted for both, and for one user once."""
+
+    datasets_bytes: int
+    splits_bytes: int  # of datasets that the platform split
+    models_bytes: int
+    params_bytes: int
+    logs_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        return self.datasets_bytes + self.splits_bytes + self.models_bytes + self.params_bytes + self.logs_bytes
+
+
+@dataclass(frozen=True)
 class Dataset:
     id: str
     user_id: str
@@ -99,7 +137,20 @@ class Dataset:
     task: str
     blob_hash: str
     size_bytes: int
+    labels: Optional[List[str]]  # names of the class numbers 0, 1, ...
+    status: str
+    error: Optional[Failure]
+    warnings: List[str]
+    stats: Optional[Dict[str, Any]]  # what `Task.stats` found; None until READY
     datetime_created: datetime
+
+
+@dataclass(frozen=True)
+class DatasetPart:
+    """One part of a dataset that the platform split."""
+
+    blob_hash: str
+    n_items: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +158,7 @@ class Model:
     id: str
     user_id: str
     name: str
+    version: int  # from 1, of the models of one user that share the name
     task: str
     model_class: str
     dependencies: Dict[str, str]
@@ -118,6 +170,8 @@ class Model:
     warnings: List[str]
     knob_config: Optional[str]  # JSON text of `serialize_knob_config`; None until READY
     datetime_created: datetime
+    environment: Optional[str] = None  # address of what it runs in; None until that is built
+    progress: Optional[str] = None  # what its check is doing; None once it has ended
 
 
 @dataclass(frozen=True)
@@ -133,7 +187,9 @@ class TrainJob:
     budget: Dict[str, Any]
     train_args: Optional[Dict[str, Any]]
     train_dataset_id: str
-    val_dataset_id: str
+    val_dataset_id: Optional[str]  # None: the platform splits the one dataset
+    split: Optional[Dict[str, DatasetPart]]  # 'train', 'val' and 'holdout', once the platform has split it
+    labels: Optional[List[str]]  # of the train dataset
     model_ids: List[str]
     active_s: float  # seconds in which the job had a worker, up to the last save
     error: Optional[Failure]
@@ -173,6 +229,10 @@ class InferenceJob:
     budget: Dict[str, Any]
     predictor_port: int
     predictor_host: str  # host:port, as clients use it
+    labels: Optional[List[str]]  # of the train dataset
+    score: Optional[float]  # of the ensemble, on `n_scored` items that no trial has seen
+    score_on: Optional[str]  # 'holdout'
+    n_scored: Optional[int]
     error: Optional[Failure]
     datetime_started: datetime
     datetime_stopped: Optional[datetime]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
-
-from sqlalchemy import select, union
 
 from rafiki.store.blobs import Blobs, BlobWriter
 from rafiki.store.catalog import Catalog
 from rafiki.store.database import Database
+from rafiki.store.disk_use import referenced, referenced_of, usage_of
 from rafiki.store.inference_jobs import InferenceJobs
 from rafiki.store.jobs import Jobs
 from rafiki.store.meta import Meta
-from rafiki.store.schema import datasets, models
-from rafiki.store.schema import trials as trial_rows  # the name of a submodule too
 from rafiki.store.slots import Slots
 from rafiki.store.train_jobs import TrainJobs
 from rafiki.store.trials import FinishedTrial, Trials
 from rafiki.store.users import Users
 
 if TYPE_CHECKING:
+    from rafiki.entities import Usage
     from rafiki.settings import Settings
 
 __all__ = ["BlobWriter", "FinishedTrial", "Store"]
+
+#: Between putting a blob and making its row there is a write to the database, which waits for others for 30 s at most.
+UNUSED_BLOB_AGE_S = 60.0
+_BATCH = 200
 
 
 class Store:
@@ -60,18 +63,28 @@ class Store:
     def sweep_blobs(self, min_age_s: float = 3600.0) -> int:
         """Delete the blobs that no row refers to: of deleted models, forgotten parameters, uploads that were refused.
 
-        Those put within `min_age_s` stay, for a blob is there before its row. Returns how many were deleted.
+        Those put within `min_age_s` stay, for a blob is there before its row. Safe at any time, also while runners
+        put blobs. Returns how many were deleted.
         """
         old = set(self.blobs.older_than(min_age_s))
         with self._db.read() as c:
-            columns = (
-                datasets.c.blob_hash,
-                models.c.source_hash,
-                trial_rows.c.params_hash,
-                trial_rows.c.predictions_hash,
-            )
-            used = set(c.execute(union(*(select(column) for column in columns))).scalars())
-        unused = old - used
-        for content_hash in unused:
-            self.blobs.delete(content_hash)
-        return len(unused)
+            unused = old - referenced(c)
+        return len(self.delete_unused_blobs(unused, min_age_s))
+
+    def delete_unused_blobs(self, hashes: Collection[str], min_age_s: float = UNUSED_BLOB_AGE_S) -> set[str]:
+        """Delete those of the blobs that no row refers to any more. Returns the hashes of blobs that are gone.
+
+        Those put within `min_age_s` stay: somebody may have put the same bytes again, and is about to make their row.
+        """
+        gone: set[str] = set()
+        waiting = sorted(hashes)
+        for batch in (waiting[start : start + _BATCH] for start in range(0, len(waiting), _BATCH)):
+            with self._db.write(durable=False) as c:  # no row can come to refer to them meanwhile
+                unused = set(batch) - referenced_of(c, batch)
+                gone |= {content_hash for content_hash in unused if self.blobs.delete_if_older(content_hash, min_age_s)}
+        return gone
+
+    def usage(self, user_id: str) -> Usage:
+        """What a user's datasets, models and trials take of the disk."""
+        with self._db.read() as c:
+            return usage_of(c, self.blobs, user_id)

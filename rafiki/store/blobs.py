@@ -72,9 +72,41 @@ class Blobs:
     def exists(self, content_hash: str) -> bool:
         return self._place(content_hash).exists()
 
+    def size(self, content_hash: str) -> int:
+        """Bytes; 0 where there is no such blob."""
+        try:
+            return self._place(content_hash).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def delete(self, content_hash: str) -> None:
         """Whatever refers to it. (`Store.sweep_blobs` deletes what nothing refers to.)"""
         self._place(content_hash).unlink(missing_ok=True)
+
+    def delete_if_older(self, content_hash: str, age_s: float) -> bool:
+        """Delete a blob that was last put longer ago than that. False: it was put since; True: it is gone.
+
+        Who puts it at the same time either comes first, and it stays, or puts it anew.
+        """
+        place = self._place(content_hash)
+        with self._lock():
+            try:
+                if place.stat().st_mtime > time.time() - age_s:
+                    return False
+                place.unlink()
+            except FileNotFoundError:
+                pass
+        return True
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Held by who puts a blob where it may be already, and by who deletes one, whichever process that is."""
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def sweep_partial(self) -> int:
         """Remove what crashed writers left; what is being written, by any process, stays. Returns how many."""
@@ -85,6 +117,15 @@ class Blobs:
                 path.unlink()
                 n_removed += 1
         return n_removed
+
+    def _touch(self, place: Path) -> bool:
+        """Whether the blob is there already: then it counts as put just now."""
+        with self._lock():
+            try:
+                os.utime(place)
+            except FileNotFoundError:
+                return False
+            return True
 
     def older_than(self, age_s: float) -> Iterator[str]:
         """The hashes of blobs that were last put longer ago than that."""
@@ -105,14 +146,13 @@ class Blobs:
         if not place.parent.exists():
             place.parent.mkdir(exist_ok=True, mode=0o700)
             _sync_folder(self._folder)
-        try:
-            os.utime(place)  # there already: it counts as put just now
-            partial.unlink()
-        except FileNotFoundError:
+        if not self._touch(place):
             os.fchmod(descriptor, 0o444)
             os.utime(descriptor)
             os.fsync(descriptor)
             partial.rename(place)
+        else:
+            partial.unlink()
         # Also where the blob was there: who put it may not have come as far as this.
         _sync_folder(place.parent)
         return content_hash

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from rafiki.constants import InferenceJobStatus
 from rafiki.entities import Failure, InferenceJob, TrainJob
-from rafiki.errors import InsufficientResourcesError, RunningInferenceJobExistsError
+from rafiki.errors import InsufficientResourcesError, InvalidTrainJobError, RunningInferenceJobExistsError
 from rafiki.store.database import Database, to_int32
 from rafiki.store.jobs import INFERENCE, IS_LIVE, check_epoch, insert_job, move_job
 from rafiki.store.rows import SELECT_INFERENCE_JOB, AnySelect, to_inference_job
-from rafiki.store.schema import inference_jobs, jobs, predictor_ports
+from rafiki.store.schema import inference_jobs, jobs, predictor_ports, train_jobs
 
 
 class InferenceJobs:
@@ -41,6 +41,8 @@ class InferenceJobs:
         """
         with self._db.write() as c:
             self._check_none_is_live(c, user_id, train_job)
+            if c.execute(select(train_jobs.c.id).where(train_jobs.c.id == train_job.id)).first() is None:
+                raise InvalidTrainJobError(f"version {train_job.app_version} of app {train_job.app!r} was deleted")
             port = _choose_port(c, port_range, is_port_free)
             job_id = insert_job(c, INFERENCE, user_id, train_job.app, train_job.app_version)
             c.execute(
@@ -96,6 +98,13 @@ class InferenceJobs:
             c.execute(insert(predictor_ports).values(port=port, job_id=job_id))
             c.execute(update(inference_jobs).where(inference_jobs.c.id == job_id).values(port=port, host=host))
             return True
+
+    def set_score(self, job_id: str, epoch: int, score: float, score_on: str, n_scored: int) -> None:
+        """How good the ensemble is, over `n_scored` items of `score_on`."""
+        values = {"score": score, "score_on": score_on, "n_scored": n_scored}
+        with self._db.write() as c:
+            check_epoch(c, job_id, epoch)
+            c.execute(update(inference_jobs).where(inference_jobs.c.id == job_id).values(values))
 
     def _check_none_is_live(self, c: Connection, user_id: str, train_job: TrainJob) -> None:
         is_same = (jobs.c.user_id == user_id, jobs.c.app == train_job.app, jobs.c.app_version == train_job.app_version)

@@ -7,8 +7,29 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, select
 
-from rafiki.entities import Dataset, Failure, InferenceJob, Model, RunnerProcess, TrainJob, Trial, User
-from rafiki.store.schema import datasets, inference_jobs, jobs, models, train_job_models, train_jobs, trials, users
+from rafiki.entities import (
+    Dataset,
+    DatasetPart,
+    Failure,
+    InferenceJob,
+    Model,
+    RunnerProcess,
+    Token,
+    TrainJob,
+    Trial,
+    User,
+)
+from rafiki.store.schema import (
+    datasets,
+    inference_jobs,
+    jobs,
+    models,
+    train_job_models,
+    train_job_parts,
+    train_jobs,
+    trials,
+    users,
+)
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -21,9 +42,17 @@ SELECT_PROCESS: AnySelect = select(
 )
 
 _JOB = jobs.c["user_id", "app", "app_version", "status", "epoch", "error", "datetime_started", "datetime_stopped"]
-SELECT_TRAIN_JOB: AnySelect = select(train_jobs, *_JOB).join_from(train_jobs, jobs, jobs.c.id == train_jobs.c.id)
-SELECT_INFERENCE_JOB: AnySelect = select(inference_jobs, *_JOB).join_from(
-    inference_jobs, jobs, jobs.c.id == inference_jobs.c.id
+_IS_TRAIN_DATASET = datasets.c.id == train_jobs.c.train_dataset_id
+SELECT_TRAIN_JOB: AnySelect = (
+    select(train_jobs, *_JOB, datasets.c.labels)
+    .join_from(train_jobs, jobs, jobs.c.id == train_jobs.c.id)
+    .join(datasets, _IS_TRAIN_DATASET)
+)
+SELECT_INFERENCE_JOB: AnySelect = (
+    select(inference_jobs, *_JOB, datasets.c.labels)
+    .join_from(inference_jobs, jobs, jobs.c.id == inference_jobs.c.id)
+    .join(train_jobs, train_jobs.c.id == inference_jobs.c.train_job_id)
+    .join(datasets, _IS_TRAIN_DATASET)
 )
 SELECT_TRIAL: AnySelect = select(
     *(column for column in trials.c if column.name not in ("seq", "predictions_hash")),
@@ -49,8 +78,12 @@ def to_user(row: AnyRow) -> User:
     return User(**row._mapping)
 
 
+def to_token(row: AnyRow) -> Token:
+    return Token(**row._mapping)
+
+
 def to_dataset(row: AnyRow) -> Dataset:
-    return Dataset(**row._mapping)
+    return Dataset(**_with_failure(row))
 
 
 def to_model(row: AnyRow) -> Model:
@@ -72,10 +105,18 @@ def to_inference_job(row: AnyRow) -> InferenceJob:
 
 
 def to_train_jobs(c: Connection, rows: Iterable[AnyRow]) -> list[TrainJob]:
-    """With the ids of their models, fetched at once for all of them."""
+    """With the ids of their models and the parts of their datasets, fetched at once for all of them."""
     found = [_with_failure(row) for row in rows]
-    model_ids = _model_ids(c, [values["id"] for values in found])
-    return [TrainJob(**values, model_ids=model_ids[values["id"]]) for values in found]
+    ids = [values["id"] for values in found]
+    model_ids, splits = _model_ids(c, ids), _splits(c, ids)
+    return [TrainJob(**values, model_ids=model_ids[values["id"]], split=splits.get(values["id"])) for values in found]
+
+
+def _splits(c: Connection, job_ids: Sequence[str]) -> dict[str, dict[str, DatasetPart]]:
+    by_job: dict[str, dict[str, DatasetPart]] = {}
+    for row in c.execute(select(train_job_parts).where(train_job_parts.c.job_id.in_(job_ids))):
+        by_job.setdefault(row.job_id, {})[row.part] = DatasetPart(row.blob_hash, row.n_items)
+    return by_job
 
 
 def _model_ids(c: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:

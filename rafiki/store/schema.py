@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -10,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Float,
     ForeignKey,
     Index,
@@ -21,30 +19,10 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+
+from rafiki.store.columns import UtcDateTime
 
 REVISION = "0001"
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Timezone-aware in Python, UTC in the database (SQLite has no time zones)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone; the store takes timezone-aware times only")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _json() -> JSON:
@@ -96,7 +74,8 @@ users = Table(
 tokens = Table(
     "tokens",
     metadata,
-    Column("token_hash", String(128), primary_key=True),
+    _id(),
+    Column("token_hash", String(128), nullable=False, unique=True),
     _to("users.id", "user_id", index=True),
     Column("name", Text),  # None: a sign-in; else a named one, for scripts
     Column("expires_at", UtcDateTime),  # None: until revoked
@@ -113,6 +92,11 @@ datasets = Table(
     Column("task", Text, nullable=False),
     Column("blob_hash", String(64), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    Column("labels", _json()),  # names of the class numbers
+    Column("status", String(16), nullable=False, index=True),
+    Column("error", _json()),
+    Column("warnings", _json(), nullable=False),
+    Column("stats", _json()),  # by task; None until READY
     Column("datetime_created", UtcDateTime, nullable=False),
 )
 
@@ -122,19 +106,22 @@ models = Table(
     _id(),
     _to("users.id", "user_id"),
     Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("task", Text, nullable=False),
     Column("model_class", Text, nullable=False),
     Column("dependencies", _json(), nullable=False),
     Column("access_right", String(16), nullable=False),
     Column("docker_image", Text),
     Column("source_hash", String(64), nullable=False),
+    Column("environment", String(64), index=True),  # address of what it runs in
     Column("lock", Text),  # the exact packages that its environment was built from
+    Column("progress", Text),  # what its check is doing
     Column("status", String(16), nullable=False, index=True),
     Column("error", _json()),
     Column("warnings", _json(), nullable=False),
     Column("knob_config", Text),
     Column("datetime_created", UtcDateTime, nullable=False),
-    Index("ix_models_user_id_name", "user_id", "name", unique=True),
+    Index("ix_models_version", "user_id", "name", "version", unique=True),
 )
 
 # What train and inference jobs share; each kind's own columns are in a table of its own with the same id.
@@ -193,10 +180,29 @@ train_jobs = Table(
     Column("task", Text, nullable=False),
     Column("budget", _json(), nullable=False),
     Column("train_args", _json()),
-    _to("datasets.id", "train_dataset_id"),
-    _to("datasets.id", "val_dataset_id"),
+    _to("datasets.id", "train_dataset_id", index=True),
+    _to("datasets.id", "val_dataset_id", nullable=True, index=True),  # None: the platform splits the one dataset
     Column("seed", BigInteger, nullable=False),
     Column("active_s", Float, nullable=False),
+)
+
+# What the platform split a job's one dataset into.
+train_job_parts = Table(
+    "train_job_parts",
+    metadata,
+    _to("jobs.id", "job_id", primary_key=True),
+    Column("part", String(16), primary_key=True),  # 'train', 'val' or 'holdout'
+    Column("blob_hash", String(64), nullable=False),
+    Column("n_items", Integer, nullable=False),
+)
+
+# The highest version that an app ever had: a deleted job's is not given out again.
+app_versions = Table(
+    "app_versions",
+    metadata,
+    _to("users.id", "user_id", primary_key=True),
+    Column("app", Text, primary_key=True),
+    Column("last_version", Integer, nullable=False),
 )
 
 train_job_models = Table(
@@ -215,6 +221,9 @@ inference_jobs = Table(
     Column("budget", _json(), nullable=False),
     Column("host", Text, nullable=False),
     Column("port", Integer, nullable=False),
+    Column("score", Float),  # of the ensemble
+    Column("score_on", String(16)),  # 'holdout'
+    Column("n_scored", Integer),  # items that the score is over
 )
 
 # The ports that live inference jobs hold; a job's own columns remember its last one for ever.
@@ -240,9 +249,9 @@ trials = Table(
     Column("proposal", _json(), nullable=False),
     Column("score", Float),
     Column("error", _json()),
-    Column("params_hash", String(64)),
+    Column("params_hash", String(64), index=True),
     Column("is_params_saved", Boolean, nullable=False),
-    Column("predictions_hash", String(64)),  # its predictions on the validation data
+    Column("predictions_hash", String(64), index=True),  # its predictions on the validation data
     Column("datetime_started", UtcDateTime, nullable=False),
     Column("datetime_stopped", UtcDateTime),
     Index("ix_trials_job_id_seq", "job_id", "seq"),

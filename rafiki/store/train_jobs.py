@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from rafiki.constants import TrainJobStatus
-from rafiki.entities import Failure, FailureCode, TrainJob
-from rafiki.errors import InvalidModelError, InvalidTrainJobError
+from rafiki.entities import DatasetPart, Failure, FailureCode, TrainJob
+from rafiki.errors import InvalidDatasetError, InvalidModelError, InvalidTrainJobError
 from rafiki.store.database import Database, to_int32
+from rafiki.store.deletion import delete_train_job
 from rafiki.store.jobs import IS_LIVE, TRAIN, check_epoch, insert_job, move_job
 from rafiki.store.rows import SELECT_TRAIN_JOB, AnySelect, to_train_jobs
-from rafiki.store.schema import jobs, models, train_job_models, train_jobs
+from rafiki.store.schema import app_versions, datasets, jobs, models, train_job_models, train_job_parts, train_jobs
 from rafiki.store.trials import settle_unfinished
 
 STOPPED_BY_USER = Failure(FailureCode.STOPPED_BY_USER, "The job was stopped by its user while this trial was running.")
@@ -31,16 +33,20 @@ class TrainJobs:
         app: str,
         task: str,
         train_dataset_id: str,
-        val_dataset_id: str,
+        val_dataset_id: str | None,
         budget: dict[str, Any],
         train_args: dict[str, Any] | None,
         model_ids: Sequence[str],
         seed: int,
     ) -> TrainJob:
-        """The app's next version, `STARTED`. Raises `InvalidTrainJobError` where one of the app is still live."""
+        """The app's next version, `STARTED`. Without `val_dataset_id` its runner splits the one dataset.
+
+        Raises `InvalidTrainJobError` where one of the app is still live, and what says that a model or dataset is gone.
+        """
         with self._db.write() as c:
             version = _next_version(c, user_id, app)
             _check_models_exist(c, model_ids)
+            _check_datasets_exist(c, [train_dataset_id, val_dataset_id or train_dataset_id])
             job_id = insert_job(c, TRAIN, user_id, app, version)
             c.execute(
                 insert(train_jobs).values(
@@ -97,6 +103,24 @@ class TrainJobs:
             check_epoch(c, job_id, epoch)
             c.execute(update(train_jobs).where(train_jobs.c.id == job_id).values(active_s=active_s))
 
+    def set_split(self, job_id: str, epoch: int, split: Mapping[str, DatasetPart]) -> None:
+        """What the job's one dataset was split into, in place of any earlier split."""
+        rows = [{"job_id": job_id, "part": part, **vars(of_part)} for part, of_part in split.items()]
+        with self._db.write() as c:
+            check_epoch(c, job_id, epoch)
+            c.execute(delete(train_job_parts).where(train_job_parts.c.job_id == job_id))
+            c.execute(insert(train_job_parts), rows)
+
+    def delete(self, job_id: str) -> builtins.list[str] | None:
+        """Deletes a job that has ended and is not deployed (else `TrainJobUsedError`), with its trials, their logs,
+        and its earlier deployments.
+
+        Returns the hashes of what may no longer be needed in the blobs (see `Store.delete_unused_blobs`); None where
+        there is no such job. No process of the job may be left.
+        """
+        with self._db.write() as c:
+            return delete_train_job(c, job_id)
+
     def stop(self, job_id: str) -> bool:
         """To `STOPPED`, its unfinished trials to `ERRORED`, and its runner is fenced off. False: it had ended."""
         with self._db.write() as c:
@@ -127,7 +151,13 @@ def _next_version(c: Connection, user_id: str, app: str) -> int:
             f"version {live_version} of app {app!r} is still being trained",
             hint="Wait until it has stopped, stop it, or choose another app.",
         )
-    return int(c.execute(select(func.coalesce(func.max(jobs.c.app_version), 0)).where(*of_app)).scalar_one()) + 1
+    is_app = (app_versions.c.user_id == user_id, app_versions.c.app == app)
+    last_version: int | None = c.execute(select(app_versions.c.last_version).where(*is_app)).scalar()
+    if last_version is None:
+        c.execute(insert(app_versions).values(user_id=user_id, app=app, last_version=1))
+        return 1
+    c.execute(update(app_versions).where(*is_app).values(last_version=last_version + 1))
+    return last_version + 1
 
 
 def _check_models_exist(c: Connection, model_ids: Sequence[str]) -> None:
@@ -135,3 +165,10 @@ def _check_models_exist(c: Connection, model_ids: Sequence[str]) -> None:
     missing = [model_id for model_id in model_ids if model_id not in known]
     if missing:
         raise InvalidModelError(f"there is no model {missing[0]!r}")
+
+
+def _check_datasets_exist(c: Connection, dataset_ids: Sequence[str]) -> None:
+    known = set(c.execute(select(datasets.c.id).where(datasets.c.id.in_(dataset_ids))).scalars())
+    missing = [dataset_id for dataset_id in dataset_ids if dataset_id not in known]
+    if missing:
+        raise InvalidDatasetError(f"there is no dataset {missing[0]!r}")

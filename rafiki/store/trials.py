@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from rafiki.entities import TRIAL_TRANSITIONS, Failure, Slot, Trial
 from rafiki.errors import InvalidTrialError
 from rafiki.store.database import Database, new_id, now, to_int32
 from rafiki.store.jobs import check_epoch, refuse_other_epoch
+from rafiki.store.retention import choose_forgotten
 from rafiki.store.rows import SELECT_TRIAL, failure_to_json, to_trial
 from rafiki.store.schema import jobs, models, trials
 from rafiki.store.slots import keep_or_release
@@ -105,6 +107,22 @@ class Trials(TrialLogs):
         """All unfinished trials of a job -> ERRORED: its runner is gone. Returns them."""
         with self._db.write() as c:
             return settle_unfinished(c, job_id, failure)
+
+    def forget_worse_params(
+        self, job_id: str, epoch: int, model_id: str, n_best: int, needed: Collection[str]
+    ) -> dict[str, str]:
+        """Of a model's trials, all but the `n_best` by score, the latest, and those in `needed` no longer have saved
+        parameters: their ids, and what the hashes were.
+
+        Those that a running trial started from stay too. Without effect on a job that is deployed.
+        """
+        with self._db.write() as c:
+            check_epoch(c, job_id, epoch)
+            forgotten = choose_forgotten(c, job_id, model_id, n_best, needed)
+            if forgotten:
+                forget = update(trials).where(trials.c.id.in_(forgotten))
+                c.execute(forget.values(params_hash=None, is_params_saved=False))
+        return forgotten
 
     def forget_params(self, trial_id: str) -> str | None:
         """The trial no longer has saved parameters. Returns what their hash was.

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, or_, select, update
 
-from rafiki.entities import User
+from rafiki.entities import Token, User
 from rafiki.errors import UserExistsError
 from rafiki.store.database import Database, new_id, now
-from rafiki.store.rows import SELECT_USER, to_user
+from rafiki.store.rows import SELECT_USER, AnySelect, to_token, to_user
 from rafiki.store.schema import tokens, users
 
 
@@ -69,16 +69,40 @@ class Users:
         with self._db.write() as c:
             c.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
-    def add_token(self, user_id: str, token_hash: str, expires_at: datetime | None, name: str | None = None) -> None:
-        """Know the user by this token until then (None: until it is revoked). Drops his expired ones."""
-        created = now()
+    def add_token(self, user_id: str, token_hash: str, expires_at: datetime | None, name: str | None = None) -> str:
+        """Know the user by this token until then (None: until it is revoked). Drops his expired ones.
+
+        One with a name is for scripts. Returns its id.
+        """
+        token_id, created = new_id(), now()
         with self._db.write() as c:
             c.execute(delete(tokens).where(tokens.c.user_id == user_id, tokens.c.expires_at <= created))
             c.execute(
                 insert(tokens).values(
-                    token_hash=token_hash, user_id=user_id, name=name, expires_at=expires_at, datetime_created=created
+                    id=token_id,
+                    token_hash=token_hash,
+                    user_id=user_id,
+                    name=name,
+                    expires_at=expires_at,
+                    datetime_created=created,
                 )
             )
+        return token_id
+
+    def list_tokens(self, user_id: str) -> builtins.list[Token]:
+        """His named ones that are not revoked, in order of creation."""
+        with self._db.read() as c:
+            rows = c.execute(_select_tokens(user_id).order_by(tokens.c.datetime_created, tokens.c.id))
+            return [to_token(row) for row in rows]
+
+    def revoke_token(self, user_id: str, token_id: str) -> Token | None:
+        """A named token of his, which from now on nobody is known by; None where he has none of that id."""
+        with self._db.write() as c:
+            row = c.execute(_select_tokens(user_id).where(tokens.c.id == token_id)).first()
+            if row is None:
+                return None
+            c.execute(update(tokens).where(tokens.c.id == token_id).values(datetime_revoked=now()))
+        return to_token(row)
 
     def user_of_token(self, token_hash: str, now: datetime) -> User | None:
         """Whose token it is; None for one that is unknown, expired, revoked, or of a banned user."""
@@ -90,6 +114,13 @@ class Users:
         with self._db.read() as c:
             row = c.execute(query).first()
         return None if row is None else to_user(row)
+
+
+def _select_tokens(user_id: str) -> AnySelect:
+    columns = tokens.c["id", "user_id", "name", "expires_at", "datetime_created"]
+    return select(*columns).where(
+        tokens.c.user_id == user_id, tokens.c.name.is_not(None), tokens.c.datetime_revoked.is_(None)
+    )
 
 
 def _key(email: str) -> str:

@@ -110,7 +110,9 @@ class TestRevisions:
         db = Database(path)
         with db.write() as c:
             c.execute(text("INSERT INTO users VALUES ('1', 'a@b', 'a@b', 'h', 'ADMIN', NULL, '2026-01-01 00:00:00')"))
-            c.execute(text("INSERT INTO datasets VALUES ('2', '1', 'd', 'T', 'h', 5, '2026-01-01 00:00:00')"))
+            columns = "id, user_id, name, task, blob_hash, size_bytes, status, warnings, datetime_created"
+            values = "'2', '1', 'd', 'T', 'h', 5, 'READY', '[]', '2026-01-01 00:00:00'"
+            c.execute(text(f"INSERT INTO datasets ({columns}) VALUES ({values})"))
         db.close()
 
     def _add_revision(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:

@@ -36,10 +36,16 @@ def upgrade() -> None:
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("blob_hash", sa.String(length=64), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("labels", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("warnings", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("stats", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("datetime_created", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_datasets_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
     )
+    op.create_index(op.f("ix_datasets_status"), "datasets", ["status"], unique=False)
     op.create_index(op.f("ix_datasets_user_id"), "datasets", ["user_id"], unique=False)
     op.create_table(
         "jobs",
@@ -89,13 +95,16 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("user_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("model_class", sa.Text(), nullable=False),
         sa.Column("dependencies", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("access_right", sa.String(length=16), nullable=False),
         sa.Column("docker_image", sa.Text(), nullable=True),
         sa.Column("source_hash", sa.String(length=64), nullable=False),
+        sa.Column("environment", sa.String(length=64), nullable=True),
         sa.Column("lock", sa.Text(), nullable=True),
+        sa.Column("progress", sa.Text(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("warnings", sa.JSON(none_as_null=True), nullable=False),
@@ -104,10 +113,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_models_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_models")),
     )
+    op.create_index(op.f("ix_models_environment"), "models", ["environment"], unique=False)
     op.create_index(op.f("ix_models_status"), "models", ["status"], unique=False)
-    op.create_index("ix_models_user_id_name", "models", ["user_id", "name"], unique=True)
+    op.create_index("ix_models_version", "models", ["user_id", "name", "version"], unique=True)
     op.create_table(
         "tokens",
+        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("token_hash", sa.String(length=128), nullable=False),
         sa.Column("user_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
@@ -115,7 +126,8 @@ def upgrade() -> None:
         sa.Column("datetime_created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("datetime_revoked", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tokens_user_id")),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_tokens")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_tokens_token_hash")),
     )
     op.create_index(op.f("ix_tokens_user_id"), "tokens", ["user_id"], unique=False)
     op.create_table(
@@ -125,6 +137,9 @@ def upgrade() -> None:
         sa.Column("budget", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("score_on", sa.String(length=16), nullable=True),
+        sa.Column("n_scored", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["id"], ["jobs.id"], name=op.f("fk_inference_jobs_id")),
         sa.ForeignKeyConstraint(["train_job_id"], ["jobs.id"], name=op.f("fk_inference_jobs_train_job_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inference_jobs")),
@@ -166,13 +181,32 @@ def upgrade() -> None:
         sa.Column("budget", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("train_args", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("train_dataset_id", sa.String(length=36), nullable=False),
-        sa.Column("val_dataset_id", sa.String(length=36), nullable=False),
+        sa.Column("val_dataset_id", sa.String(length=36), nullable=True),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("active_s", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["id"], ["jobs.id"], name=op.f("fk_train_jobs_id")),
         sa.ForeignKeyConstraint(["train_dataset_id"], ["datasets.id"], name=op.f("fk_train_jobs_train_dataset_id")),
         sa.ForeignKeyConstraint(["val_dataset_id"], ["datasets.id"], name=op.f("fk_train_jobs_val_dataset_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_train_jobs")),
+    )
+    op.create_index(op.f("ix_train_jobs_train_dataset_id"), "train_jobs", ["train_dataset_id"], unique=False)
+    op.create_index(op.f("ix_train_jobs_val_dataset_id"), "train_jobs", ["val_dataset_id"], unique=False)
+    op.create_table(
+        "train_job_parts",
+        sa.Column("job_id", sa.String(length=36), nullable=False),
+        sa.Column("part", sa.String(length=16), nullable=False),
+        sa.Column("blob_hash", sa.String(length=64), nullable=False),
+        sa.Column("n_items", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_train_job_parts_job_id")),
+        sa.PrimaryKeyConstraint("job_id", "part", name=op.f("pk_train_job_parts")),
+    )
+    op.create_table(
+        "app_versions",
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("app", sa.Text(), nullable=False),
+        sa.Column("last_version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_app_versions_user_id")),
+        sa.PrimaryKeyConstraint("user_id", "app", name=op.f("pk_app_versions")),
     )
     op.create_table(
         "trials",
@@ -201,6 +235,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_trials_attempt", "trials", ["job_id", "model_id", "no", "attempt"], unique=True)
     op.create_index("ix_trials_job_id_seq", "trials", ["job_id", "seq"], unique=False)
+    op.create_index(op.f("ix_trials_params_hash"), "trials", ["params_hash"], unique=False)
+    op.create_index(op.f("ix_trials_predictions_hash"), "trials", ["predictions_hash"], unique=False)
     op.create_table(
         "waits",
         sa.Column("seq", sa.Integer(), nullable=False),
