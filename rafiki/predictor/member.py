@@ -100,7 +100,14 @@ class Member:
         self._votes = votes
         self._first_outcome = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(self._run(), name=f"member {self.index} ({self.name})")
+        self._running.add_done_callback(self._note_end)
         return self._first_outcome
+
+    def _note_end(self, running: asyncio.Task[None]) -> None:
+        """It runs until it is cancelled; a fault of ours must not look like a member that is just about to be ready."""
+        if not running.cancelled() and (error := running.exception()) is not None:
+            logger.error("member %d (%s) is given up", self.index, self.name, exc_info=error)
+            self._set_down(Failure(FailureCode.INTERNAL, f"It was given up: {error!r}"))
 
     async def close(self) -> None:
         """End the worker; what still waits for it is lost."""
@@ -178,18 +185,19 @@ class Member:
         self.state = MemberState.STARTING
         self.ready.clear()
         self.failure = failure
-        kept, lost = [], []
-        under_way = {id(piece.part): piece for piece in reversed(self.in_flight)}
-        queued = [part for part in self.queue.clear() if id(part) not in under_way]
-        for piece in reversed(under_way.values()):
-            if piece.part.alone or not self._votes.is_last_hope(self, piece.request):
-                lost.append(piece.part)
+        kept: list[Part] = []
+        lost: list[Part] = []
+        under_way = {id(piece.part) for piece in self.in_flight}
+        for part in self.queue.clear():
+            if id(part) not in under_way:  # (the rest of a large one may be in the queue still)
+                (kept if self._votes.is_last_hope(self, part.request) else lost).append(part)
+        for part, start, _ in reversed(self.in_flight):
+            if part.alone or not self._votes.is_last_hope(self, part.request):
+                lost.append(part)
             else:
-                piece.part.alone = True
-                piece.part.n_sent = piece.start
-                kept.append(piece.part)
-        for part in queued:
-            (kept if self._votes.is_last_hope(self, part.request) else lost).append(part)
+                part.alone = True
+                part.n_sent = start
+                kept.insert(0, part)
         self.in_flight = []
         self.queue.put_back(kept)
         self._lose(lost, failure)
@@ -206,14 +214,13 @@ class Member:
         exited = worker.exited
         exited.add_done_callback(lambda _: self.queue.wake())
         try:
-            while True:
+            while not exited.done():
                 await self.queue.wait()
                 self.in_flight = self.queue.take(self._policy.batch_limit(self._query_s))
                 if self.in_flight:
                     await self._answer(worker, self.in_flight)
                     self.in_flight = []
-                elif exited.done():
-                    return exited.result().failure()
+            return exited.result().failure()
         except WorkerDied as error:
             return error.failure()
         except TimeoutError:
@@ -232,7 +239,8 @@ class Member:
             self.failure = predictions
             self._lose([pieces[0].part], predictions)
         else:
-            for piece in pieces:
+            for i, piece in enumerate(pieces):
+                self.in_flight = pieces[i:]
                 if not piece.part.is_over:
                     await self._answer(worker, [piece])
 

@@ -8,8 +8,6 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.unit.predictor.conftest import IMAGE_TEMPLATE, Predictor, Serve
 
 
@@ -50,9 +48,9 @@ async def test_get_says_it_is_up(serve: Serve) -> None:
     assert (await predictor.client.head("/")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "error"),
-    [
+async def test_errors_are_json_with_a_name_and_a_message(serve: Serve) -> None:
+    predictor = await serve("a", task="IMAGE_CLASSIFICATION", source=IMAGE_TEMPLATE, wait=False)
+    for method, path, body, status, error in [
         ("GET", "/predict", b"", 405, "MethodNotAllowedError"),
         ("PUT", "/predict", b"{}", 405, "MethodNotAllowedError"),
         ("POST", "/", b"{}", 405, "MethodNotAllowedError"),
@@ -64,18 +62,13 @@ async def test_get_says_it_is_up(serve: Serve) -> None:
         ("POST", "/predict", b"[1, 2]", 400, "InvalidRequestError"),
         ("POST", "/predict", b'{"query": [[1], [2, 3]]}', 400, "InvalidQueryError"),
         ("POST", "/predict", b'{"queries": 3}', 400, "InvalidQueryError"),
-    ],
-)
-async def test_errors_are_json_with_a_name_and_a_message(
-    serve: Serve, method: str, path: str, body: bytes, status: int, error: str
-) -> None:
-    predictor = await serve("a", task="IMAGE_CLASSIFICATION", source=IMAGE_TEMPLATE, wait=False)
-    response = await predictor.client.request(method, path, content=body)
-    assert response.status_code == status
-    assert response.headers["content-type"] == "application/json"
-    assert response.json()["error"] == error
-    assert response.json()["message"]
-    assert ("allow" in response.headers) == (status == 405)
+    ]:
+        response = await predictor.client.request(method, path, content=body)
+        assert response.status_code == status, (method, path, body)
+        assert response.headers["content-type"] == "application/json"
+        assert response.json()["error"] == error
+        assert response.json()["message"]
+        assert ("allow" in response.headers) == (status == 405)
 
 
 async def test_large_bodies_are_refused_while_they_are_read(serve: Serve) -> None:

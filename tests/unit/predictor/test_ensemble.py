@@ -7,8 +7,6 @@ import os
 import signal
 from typing import Any
 
-import pytest
-
 from rafiki.predictor.member import MemberState
 from tests.unit.predictor.conftest import IMAGE_TEMPLATE, Predictor, Serve, all_ready
 
@@ -173,12 +171,24 @@ async def test_requests_before_the_first_member_is_ready_wait_for_it(serve: Serv
     assert (await predictor.predict("early"))["query"] == "early"
 
 
-@pytest.mark.parametrize("n", [1, 3])
-async def test_the_work_is_shared_out_by_request(serve: Serve, n: int) -> None:
-    predictor = await serve("a", max_batch=n)
-    answers = await asyncio.gather(*(predictor.post(queries=[i, i + 100, i + 200]) for i in range(6)))
-    for i, answer in enumerate(answers):
-        assert [p["query"] for p in answer.json()["predictions"]] == [i, i + 100, i + 200]
+async def test_a_request_larger_than_a_batch_survives_a_death(serve: Serve) -> None:
+    predictor = await serve("a", max_batch=2)
+    member = predictor.ensemble.members[0]
+    large = asyncio.create_task(predictor.post(queries=[{"sleep": 0.02, "i": i} for i in range(9)]))
+    small = asyncio.create_task(predictor.predict({"i": 9}))
+    await _until(lambda: member.n_answered >= 4)
+    os.kill(_pid(predictor, 0), signal.SIGKILL)
+    assert [p["query"]["i"] for p in (await large).json()["predictions"]] == list(range(9))
+    assert (await small)["query"]["i"] == 9
+
+
+async def test_a_member_that_dies_while_nothing_is_asked_is_replaced(serve: Serve) -> None:
+    predictor = await serve("a")
+    killed = _pid(predictor, 0)
+    os.kill(killed, signal.SIGKILL)
+    await _until(lambda: not predictor.ensemble.members[0].ready.is_set())
+    await all_ready(predictor.ensemble)
+    assert _pid(predictor, 0) != killed
 
 
 def _pid(predictor: Predictor, index: int) -> int:
