@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -25,6 +25,27 @@ def _n_nvidia_gpus() -> int:
         return sum(1 for _ in Path("/proc/driver/nvidia/gpus").iterdir())
     except OSError:
         return 0
+
+
+def usable_memory_bytes() -> int:
+    """This machine's memory, or the container's where that is less."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            sizes.append(int(Path(limit).read_text()))
+        except (OSError, ValueError):  # not there, or `max`
+            continue
+    return min(sizes)
+
+
+#: They stand on no command line: an address of an index may hold a password.
+_SECRETS = {
+    "superadmin_password",
+    "package_index_url",
+    "package_extra_index_urls",
+    "package_find_links",
+    "package_proxy",
+}
 
 
 class Settings(BaseSettings):
@@ -52,11 +73,44 @@ class Settings(BaseSettings):
     trial_time_limit_s: float = Field(24 * 3600.0, gt=0, description="longest that one trial may take")
     dataset_check_time_limit_s: float = Field(600.0, gt=0, description="longest that checking a dataset may take")
     model_check_time_limit_s: float = Field(300.0, gt=0, description="longest that checking a model may take")
+    model_tryout_time_limit_s: float = Field(60.0, gt=0, description="longest that a trial on generated data may take")
+    environment_time_limit_s: float = Field(1800.0, gt=0, description="longest that building an environment may take")
     member_load_time_limit_s: float = Field(600.0, gt=0, description="longest that loading a member may take")
     max_failures_in_row: int = Field(3, ge=1, description="failed trials in a row before a model is given up")
     predict_time_limit_s: float = Field(30.0, gt=0, description="deadline of one prediction request")
     max_predict_body_bytes: int = Field(64 * 2**20, gt=0)
     server_grace_s: float = Field(600.0, gt=0, description="how long runners go on while there is no server")
+
+    # What users' code may see and use.
+    confinement: Literal["auto", "required", "off"] = Field(
+        "auto", description="confine users' code as far as this machine can; refuse to start where it cannot; do not"
+    )
+    worker_memory_limit_bytes: int = Field(
+        default_factory=lambda: usable_memory_bytes() * 4 // 5, gt=0, description="resident memory of one worker"
+    )
+    worker_n_processes: int = Field(1024, gt=0, description="processes and threads of one worker")
+    worker_n_open_files: int = Field(4096, gt=0, description="open files of one process of a worker")
+    worker_scratch_bytes: int = Field(20 * 2**30, gt=0, description="files that one worker writes")
+    worker_output_bytes: int = Field(64 * 2**20, gt=0, description="what one trial logs and prints")
+    worker_allow_network: str = Field(
+        "", description="ids of models whose workers have network, separated by commas; * for all"
+    )
+    worker_readable: str = Field(
+        "", description="files and folders of this machine that every worker may read, separated by colons"
+    )
+    trial_cpu_limit_s: float | None = Field(None, gt=0, description="CPU time that one trial may take per core")
+
+    # Where the packages of models' environments come from. What is not set here comes from uv's own variables (UV_*),
+    # and what those do not say, from pip's (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, ... and pip.conf).
+    package_index_url: SecretStr | None = Field(None, description="index of packages (default: PyPI)")
+    package_extra_index_urls: SecretStr | None = Field(None, description="further indexes, separated by spaces")
+    package_find_links: SecretStr | None = Field(None, description="folders or pages of wheels, separated by spaces")
+    package_proxy: SecretStr | None = Field(None, description="proxy for packages (default: HTTPS_PROXY and the like)")
+    package_offline: bool = Field(False, description="use only packages that are in the cache")
+    package_builds: str = Field("", description="packages that may be built from source, separated by spaces or commas")
+    package_cache_dir: Path | None = Field(
+        None, description="cache of packages (default: UV_CACHE_DIR, else in the user's cache folder)"
+    )
 
     @field_validator("predictor_ports")
     @classmethod
@@ -66,10 +120,10 @@ class Settings(BaseSettings):
             raise ValueError(f"predictor_ports is {value!r}, expected FIRST-LAST such as 30000-30999")
         return value
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "package_cache_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @classmethod
     def settings_customise_sources(
@@ -87,9 +141,18 @@ class Settings(BaseSettings):
         first, _, last = self.predictor_ports.partition("-")
         return range(int(first), int(last) + 1)
 
+    @property
+    def worker_readable_paths(self) -> tuple[Path, ...]:
+        named = filter(None, self.worker_readable.split(os.pathsep))
+        return tuple(Path(path).expanduser().absolute() for path in named)
+
+    def allows_network(self, model_id: str) -> bool:
+        allowed = {one.strip() for one in self.worker_allow_network.split(",")}
+        return model_id in allowed or "*" in allowed
+
     def for_runner(self) -> str:
         """JSON of what a runner needs; holds no secret, for it stands on a command line."""
-        return self.model_dump_json(exclude={"superadmin_password"})
+        return self.model_dump_json(exclude=_SECRETS)
 
     @classmethod
     def from_runner_json(cls, text: str) -> Settings:
@@ -115,6 +178,11 @@ class Settings(BaseSettings):
     def scratch_dir(self) -> Path:
         """One folder per job, removed with it."""
         return self.data_dir / "scratch"
+
+    @property
+    def environments_dir(self) -> Path:
+        """What models run in; each is in a folder named after its content."""
+        return self.data_dir / "environments"
 
     @property
     def logs_dir(self) -> Path:

@@ -17,8 +17,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 TIME_LIMIT_S = 60.0
 
 
-def make_settings(data_dir: Path, **changes: Any) -> Settings:
-    return Settings(data_dir=data_dir, **({"cores": 2, "gpus": 0} | changes))
+def make_settings(folder: Path, **changes: Any) -> Settings:
+    """Settings of a platform in a folder. Templates can read what a test puts there beside the data folder."""
+    given = {"cores": 2, "gpus": 0, "worker_readable": str(folder)} | changes
+    return Settings(data_dir=folder / "data", **given)
 
 
 class Parts:

@@ -28,6 +28,7 @@ class ServerProcess:
             "RAFIKI_SUPERADMIN_PASSWORD": PASSWORD,
             "RAFIKI_PREDICTOR_PORTS": free_port_range(20),
             "RAFIKI_CORES": "2",
+            "RAFIKI_WORKER_READABLE": str(data_dir.parent),  # where tests leave files for templates
             **environment,
         }
         self.port = int(self._environment.get("RAFIKI_PORT") or free_port())

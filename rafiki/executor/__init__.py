@@ -1,6 +1,22 @@
 """Where workers run: an executor starts them and hands out calls on them."""
 
+from rafiki.executor.allowance import Allowance, Limits
 from rafiki.executor.base import CallFailed, Executor, Worker, WorkerDied, WorkerExit, WorkerSpec
+from rafiki.executor.checker import CheckedDataset, Checker, CheckFailed, Sample
 from rafiki.executor.local import LocalExecutor
 
-__all__ = ["CallFailed", "Executor", "LocalExecutor", "Worker", "WorkerDied", "WorkerExit", "WorkerSpec"]
+__all__ = [
+    "Allowance",
+    "CallFailed",
+    "CheckFailed",
+    "CheckedDataset",
+    "Checker",
+    "Executor",
+    "Limits",
+    "LocalExecutor",
+    "Sample",
+    "Worker",
+    "WorkerDied",
+    "WorkerExit",
+    "WorkerSpec",
+]

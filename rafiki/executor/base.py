@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rafiki.entities import Failure, FailureCode
 from rafiki.environment import Environment
+from rafiki.executor.allowance import Allowance
 from rafiki.worker.frames import Log, Reply, Request
 
 _MAX_SHOWN_OUTPUT = 2000
@@ -20,7 +21,8 @@ _MAX_SHOWN_OUTPUT = 2000
 class WorkerSpec:
     """A worker to be started. `scratch_dir` is its own folder and exists; so does `cache_dir`, where one is given.
 
-    `gpus` are the indices of the GPUs that it has for itself.
+    `gpus` are the indices of the GPUs that it has for itself. Every other file that it is to read is in `allowance`:
+    where workers are confined they see nothing else.
     """
 
     worker_id: str
@@ -31,31 +33,38 @@ class WorkerSpec:
     cache_dir: Path | None = None
     n_threads: int = 1
     gpus: tuple[int, ...] = ()
+    allowance: Allowance = Allowance()
 
 
 @dataclass(frozen=True)
 class WorkerExit:
     """How a worker's process ended: by itself with a code, or by a signal; `output` is the last that it printed.
 
-    `was_stopped`: we ended it, by `stop` or `kill`. `protocol_error`: we ended it, for what it sent.
+    `was_stopped`: we ended it, by `stop` or `kill`. `reason`: we ended it, for what it sent or used.
+    `was_short_of_memory`: it was near its limit, or the machine near its end, when it was last looked at.
     """
 
     exit_code: int | None
     signal: int | None
     output: str = ""
     was_stopped: bool = False
-    protocol_error: str | None = None
+    reason: Failure | None = None
+    was_short_of_memory: bool = False
 
     def failure(self) -> Failure:
         """The exit as the failure of what the worker was doing."""
-        if self.protocol_error is not None:
-            message = f"The worker broke its protocol and was ended: {self.protocol_error}."
-            return Failure(FailureCode.PROTOCOL, message, "The template's code must leave the worker's files alone.")
+        if self.reason is not None:
+            return Failure(self.reason.code, self.reason.message + self._last_output(), self.reason.hint)
         if self.signal == signals.SIGKILL and self.was_stopped:
             return Failure(FailureCode.INTERRUPTED, "The platform stopped the worker.")
+        if self.signal == signals.SIGKILL and self.was_short_of_memory:
+            message = "The worker was killed by signal 9 (SIGKILL), probably because it was out of memory."
+            return Failure(FailureCode.OUT_OF_MEMORY, message + self._last_output(), MEMORY_HINT)
         if self.signal is not None:
             message = f"The worker was killed by signal {self.signal} ({_signal_name(self.signal)})."
             return Failure(FailureCode.KILLED, message + self._last_output(), _KILLED_HINTS.get(self.signal, ""))
+        if self.output.startswith("bwrap: "):
+            return Failure(FailureCode.INTERNAL, "The worker's sandbox could not be made." + self._last_output())
         message = f"The template's code ended its process, with exit code {self.exit_code}."
         hint = "A template must not end its process; raise an exception that says what is wrong."
         return Failure(FailureCode.EXITED, message + self._last_output(), hint)
@@ -72,8 +81,9 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+MEMORY_HINT = "Use less (smaller batches, narrower knobs), or ask for a higher limit (worker_memory_limit_bytes)."
 _KILLED_HINTS: dict[int, str] = {
-    signals.SIGKILL: "Most often the machine was out of memory: use less, or run fewer trials at a time.",
+    signals.SIGKILL: "It was killed from outside: most often by an operator, or by a machine that is out of memory.",
     signals.SIGSEGV: "Native code of one of the template's libraries crashed; its versions may not fit together.",
     signals.SIGABRT: "Native code of one of the template's libraries gave up; the output above may say why.",
     signals.SIGILL: "A library was built for another kind of processor.",
@@ -119,13 +129,22 @@ class Worker(ABC):
         """
 
     @abstractmethod
-    async def call(self, request: Request, *, timeout_s: float | None = None) -> Reply:
+    async def call(
+        self, request: Request, *, timeout_s: float | None = None, cpu_limit_s: float | None = None
+    ) -> Reply:
         """The worker's answer. Calls may be made while others are under way; they are answered in order.
+
+        A worker that uses more than it is allowed to, or more CPU time than `cpu_limit_s` from here on, is ended.
 
         Raises `CallFailed` when the template's code failed, `WorkerDied` when the process ended, `TimeoutError` after
         `timeout_s`: then, as when the caller is cancelled, the worker goes on with it, and the answer is dropped.
         `TypeError` or `ValueError`: the request cannot be sent.
         """
+
+    @property
+    def is_worn(self) -> bool:
+        """It has used up so much of what it may use that it is not worth keeping for another trial."""
+        return False
 
     @abstractmethod
     async def stop(self, grace_s: float = 5.0) -> None:
@@ -133,7 +152,7 @@ class Worker(ABC):
 
     @abstractmethod
     def kill(self) -> None:
-        """End it and all processes of its group at once. No effect on one that has ended."""
+        """End it and all of its processes at once. No effect on one that has ended."""
 
 
 class Executor(ABC):

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import signal
 import socket
+from collections.abc import Sequence
 from typing import Any, cast
 
+from rafiki.entities import Failure, FailureCode
+from rafiki.executor.abilities import is_confining
 from rafiki.executor.base import CallFailed, Executor, Worker, WorkerDied, WorkerExit, WorkerSpec
+from rafiki.executor.meter import LOOK_INTERVAL_S, Meter
 from rafiki.executor.process import WorkerProcess
 from rafiki.worker.frames import (
     ANSWERS,
@@ -38,12 +43,18 @@ _HANGUP_GRACE_S = 1.0
 
 
 class LocalExecutor(Executor):
-    """Must be used in the main thread: a worker is killed when the thread that started it ends."""
+    """Must be used in the main thread: a worker is killed when the thread that started it ends.
 
-    def __init__(self) -> None:
+    `confinement` is the setting of that name; what it comes to on this machine, `rafiki.executor.abilities` says.
+    """
+
+    def __init__(self, confinement: str = "off") -> None:
+        self._confinement = confinement
         self._workers: set[LocalWorker] = set()
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self, spec: WorkerSpec) -> Worker:
+        is_confined = await asyncio.to_thread(is_confining, self._confinement)
         our_socket, worker_socket = socket.socketpair()
         with worker_socket:
             try:
@@ -52,16 +63,34 @@ class LocalExecutor(Executor):
             except BaseException:
                 our_socket.close()
                 raise
-            worker.launch(worker_socket)
+            worker.launch(worker_socket, is_confined)
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_at_workers(), name="meters of workers")
         return worker
+
+    async def _look_at_workers(self) -> None:
+        """End those that use more than they may."""
+        while self._workers:
+            await asyncio.sleep(LOOK_INTERVAL_S)
+            workers = list(self._workers)
+            excesses = await asyncio.to_thread(_look_at, workers)
+            for worker, excess in zip(workers, excesses, strict=True):
+                if excess is not None:
+                    worker.end(excess)
 
     async def close(self) -> None:
         workers = list(self._workers)
         for worker in workers:
             worker.kill()
         await asyncio.gather(*(worker.exited for worker in workers))
+        if self._looking is not None:
+            self._looking.cancel()
+
+
+def _look_at(workers: Sequence[LocalWorker]) -> list[Failure | None]:
+    return [worker.meter.look() for worker in workers]
 
 
 class LocalWorker(Worker, asyncio.Protocol):
@@ -81,19 +110,24 @@ class LocalWorker(Worker, asyncio.Protocol):
         self._has_process_ended = False
         self._has_connection_ended = False
         self._was_stopped = False
-        self._protocol_error: str | None = None
+        self._reason: Failure | None = None
+        self._n_output_bytes = 0  # since the last call was made
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
 
-    def launch(self, worker_socket: socket.socket) -> None:
+    def launch(self, worker_socket: socket.socket, is_confined: bool) -> None:
         try:
-            self._process = WorkerProcess(self.spec, worker_socket, self._process_ended)
+            self._process = WorkerProcess(
+                self.spec, worker_socket, is_confined, self._process_ended, self._count_output
+            )
         except BaseException:
             self._has_connection_ended = True
             self._transport.abort()
             raise
         self.pid = self._process.pid
+        folders = (self.spec.scratch_dir, *([self.spec.cache_dir] if self.spec.cache_dir is not None else []))
+        self.meter = Meter(self.pid, self.spec.allowance.limits, folders)
 
     # Calls ------------------------------------------------------------------------------------------------------------
 
@@ -101,7 +135,11 @@ class LocalWorker(Worker, asyncio.Protocol):
     def exited(self) -> asyncio.Future[WorkerExit]:
         return asyncio.shield(self._exited)
 
-    async def call(self, request: Request, *, timeout_s: float | None = None) -> Reply:
+    async def call(
+        self, request: Request, *, timeout_s: float | None = None, cpu_limit_s: float | None = None
+    ) -> Reply:
+        self.meter.limit_cpu(cpu_limit_s)
+        self._n_output_bytes = 0
         if timeout_s is None:
             return await self._call(request)
         async with asyncio.timeout(timeout_s):
@@ -126,6 +164,10 @@ class LocalWorker(Worker, asyncio.Protocol):
         if isinstance(reply, Failed):
             raise CallFailed(reply.failure)
         return reply
+
+    @property
+    def is_worn(self) -> bool:
+        return self.meter.is_half_used
 
     async def stop(self, grace_s: float = 5.0) -> None:
         self._was_stopped = True
@@ -178,6 +220,7 @@ class LocalWorker(Worker, asyncio.Protocol):
         answer.set_result(_checked_answer(request, message))
 
     def _receive_log(self, log: Log) -> None:
+        self._count_output(sum(map(len, log.lines)))
         if self.on_log is None:
             return
         try:
@@ -187,12 +230,26 @@ class LocalWorker(Worker, asyncio.Protocol):
 
     # The end ----------------------------------------------------------------------------------------------------------
 
-    def _break(self, reason: str) -> None:
-        """End a worker that sent what is no frame of ours; nothing more is read from it."""
-        if self._protocol_error is None and not self._exited.done():
-            self._protocol_error = reason
+    def end(self, reason: Failure) -> None:
+        """End a worker that does what none may; nothing more is read from it."""
+        if self._reason is None and not self._exited.done():
+            self._reason = reason
             self._transport.abort()
             self._process.kill()
+
+    def _break(self, reason: str) -> None:
+        """It sent what is no frame of ours."""
+        message = f"The worker broke its protocol and was ended: {reason}."
+        hint = "The template's code must leave the worker's files alone."
+        self.end(Failure(FailureCode.PROTOCOL, message, hint))
+
+    def _count_output(self, n_bytes: int) -> None:
+        self._n_output_bytes += n_bytes
+        limit = self.spec.allowance.limits.output_bytes
+        if limit is not None and self._n_output_bytes > limit:
+            message = f"The worker logged and printed more than {limit / 2**20:,.0f} MB."
+            hint = "Print less, or ask for a higher limit (worker_output_bytes)."
+            self.end(Failure(FailureCode.OUTPUT_LIMIT, message, hint))
 
     def eof_received(self) -> bool:
         self._connection_ended()
@@ -227,7 +284,8 @@ class LocalWorker(Worker, asyncio.Protocol):
             signal=-code if code < 0 else None,
             output=output,
             was_stopped=self._was_stopped,
-            protocol_error=self._protocol_error,
+            reason=self._reason,
+            was_short_of_memory=code == -signal.SIGKILL and self.meter.was_short_of_memory(),
         )
         self._exited.set_result(worker_exit)
         self._transport.abort()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from rafiki.constants import InferenceBudgetOption
 from rafiki.entities import InferenceJob, Trial
-from rafiki.environment import resolve_environment
-from rafiki.executor import Executor, Worker, WorkerSpec
+from rafiki.environment import find_environment
+from rafiki.executor import Allowance, Executor, Worker, WorkerSpec
 from rafiki.predictor import MemberPlan
 from rafiki.runner.context import RunnerContext
 from rafiki.worker.frames import Load
@@ -63,10 +63,11 @@ class MemberPlans:
         assert trial.params_hash is not None, f"trial {trial.id} is not saved"
         blobs = self._store.blobs
         job_dir = self._settings.scratch_dir / self._job.id
+        params_path = blobs.path(trial.params_hash)
         attempts = itertools.count(1)
 
         async def start() -> Worker:
-            environment, _ = await asyncio.to_thread(resolve_environment, self._settings, model.dependencies)
+            environment = await asyncio.to_thread(find_environment, self._settings, model.environment)
             worker_id = f"{self._job.id[:8]}-{self._context.epoch}-{index + 1}"
             scratch_dir = job_dir / f"{worker_id}-{next(attempts)}"
             for used in job_dir.glob(f"{worker_id}-*"):
@@ -82,10 +83,11 @@ class MemberPlans:
                     cache_dir=None,
                     n_threads=max(1, self._settings.cores // n_members),
                     gpus=gpus,
+                    allowance=Allowance.of(self._settings, model.id, params_path),
                 )
             )
 
-        load = Load(trial.proposal["knobs"], str(blobs.path(trial.params_hash)))
+        load = Load(trial.proposal["knobs"], str(params_path))
         return MemberPlan(model.name, trial.id, load, start)
 
 

@@ -39,7 +39,7 @@ class ServeRunner:
         self._context = context
         self._store = context.store
         self._job = job
-        self._executor = LocalExecutor()
+        self._executor = LocalExecutor(context.settings.confinement)
 
     async def run(self) -> None:
         plans = await MemberPlans(self._context, self._job, self._executor).make()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,7 +83,8 @@ class TrialRuns:
         self._on_change = on_change
         self._logs = TrialLogs(context)
         n_kept = max(context.settings.cores, min(len(job.model_ids), 8))
-        self._pool = WorkerPool(context.settings, executor, job.id, context.epoch, n_kept)
+        readable = (datasets.train_path, datasets.val_path)
+        self._pool = WorkerPool(context.settings, executor, job.id, context.epoch, readable, n_kept)
         self._running: dict[asyncio.Task[None], TrialRun] = {}
         self._faults: list[BaseException] = []
 
@@ -137,6 +140,7 @@ class TrialRuns:
             keeps_slot = await self._record_failure(run, outcome)
         else:
             keeps_slot = await self._record_result(run, outcome)
+        self._shared_path(run).unlink(missing_ok=True)
         if run.worker is not None:
             self._pool.put_back(run.place, run.worker)
         if keeps_slot:
@@ -147,11 +151,15 @@ class TrialRuns:
     # On the worker ----------------------------------------------------------------------------------------------------
 
     async def _train(self, run: TrialRun, shared_params_hash: str | None) -> Trained | Failure:
-        limit_s = self._context.settings.trial_time_limit_s
+        settings = self._context.settings
+        limit_s = settings.trial_time_limit_s
         try:
             worker = await self._worker_of(run)
             worker.on_log = lambda log: self._logs.add(run.trial.id, log)
-            reply = await worker.call(self._request(run, worker, shared_params_hash), timeout_s=limit_s)
+            if shared_params_hash is not None:
+                await asyncio.to_thread(_show, self._store.blobs.path(shared_params_hash), self._shared_path(run))
+            request = self._request(run, worker, shared_params_hash is not None)
+            reply = await worker.call(request, timeout_s=limit_s, cpu_limit_s=settings.trial_cpu_limit_s)
         except EnvironmentBuildError as error:
             return Failure(FailureCode.MISSING_DEPENDENCY, error.message, error.hint)
         except CallFailed as error:
@@ -160,6 +168,7 @@ class TrialRuns:
             return run.stop_reason or error.failure()
         except TimeoutError:
             run.stop(_TIME_LIMIT)
+            await worker.exited
             return Failure(FailureCode.TIME_LIMIT, f"The trial took longer than {limit_s:g} s.", _TIME_LIMIT.hint)
         if isinstance(reply, Trained):
             return reply
@@ -173,15 +182,19 @@ class TrialRuns:
                 run.worker.kill()
         return run.worker
 
-    def _request(self, run: TrialRun, worker: Worker, shared_params_hash: str | None) -> Train:
-        blobs, proposal = self._store.blobs, run.proposal
+    def _shared_path(self, run: TrialRun) -> Path:
+        """Where the worker reads the parameters that the trial starts from."""
+        return self._pool.shared_dir(run.tuning.model) / run.trial.id
+
+    def _request(self, run: TrialRun, worker: Worker, starts_from_shared: bool) -> Train:
+        proposal = run.proposal
         keeps_params = proposal.to_save_params or proposal.to_cache_params
         return Train(
             trial_id=run.trial.id,
             knobs=proposal.knobs,
             train_path=str(self._datasets.train_path),
             val_path=str(self._datasets.val_path),
-            shared_params_path=str(blobs.path(shared_params_hash)) if shared_params_hash else None,
+            shared_params_path=str(self._shared_path(run)) if starts_from_shared else None,
             train_args=self._job.train_args,
             params_path=str(worker.spec.scratch_dir / f"params-{run.trial.id}") if keeps_params else None,
             to_eval=proposal.to_eval,
@@ -193,7 +206,10 @@ class TrialRuns:
         params_hash = None
         if outcome.has_params and run.worker is not None:
             path = run.worker.spec.scratch_dir / f"params-{run.trial.id}"
-            params_hash = await asyncio.to_thread(self._store.blobs.put_file, path, move=True)
+            try:
+                params_hash = await asyncio.to_thread(self._store.blobs.put_file, path, move=True)
+            except (OSError, ValueError) as error:  # the worker may have put anything there, or nothing
+                return await self._record_failure(run, _no_params(error))
         ended = await self._context.db(
             self._store.trials.finish,
             run.trial.id,
@@ -229,6 +245,21 @@ class TrialRuns:
         if self._running:
             await asyncio.wait(self._running)
         await self._executor.close()
+
+
+def _show(blob_path: Path, path: Path) -> None:
+    """Put a blob where a worker can read it, in a folder that it cannot change."""
+    path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(blob_path)
+    except OSError:  # another file system
+        shutil.copyfile(blob_path, path)
+
+
+def _no_params(error: OSError | ValueError) -> Failure:
+    is_disk_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = FailureCode.DISK_FULL if is_disk_full else FailureCode.PROTOCOL
+    return Failure(code, f"The trial's parameters could not be taken from its worker: {error}")
 
 
 _TIME_LIMIT = Failure(

@@ -49,9 +49,8 @@ class TrainRunner:
         self._is_running = False
         self._changed = asyncio.Event()
         self._slots = SlotLeases(context)
-        self._runs = TrialRuns(
-            context, job, datasets, self._clock, LocalExecutor(), self._slots, on_change=self._changed.set
-        )
+        executor = LocalExecutor(context.settings.confinement)
+        self._runs = TrialRuns(context, job, datasets, self._clock, executor, self._slots, on_change=self._changed.set)
         context.on_hint = lambda what: self._changed.set()
 
     async def run(self) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rafiki.entities import Model
-from rafiki.environment import resolve_environment
-from rafiki.executor import Executor, Worker, WorkerSpec
+from rafiki.environment import find_environment
+from rafiki.executor import Allowance, Executor, Worker, WorkerSpec
+from rafiki.executor.scratch import remove_folder
 from rafiki.settings import Settings
 
 
@@ -23,13 +24,19 @@ class WorkerPlace:
 
 
 class WorkerPool:
-    """Hands out workers by model. At most `n_kept` idle ones stay; beyond that the longest idle one is ended."""
+    """Hands out workers by model. At most `n_kept` idle ones stay; beyond that the longest idle one is ended.
 
-    def __init__(self, settings: Settings, executor: Executor, job_id: str, epoch: int, n_kept: int) -> None:
+    Beside its own files a worker can read `readable`, and what is in its model's `shared_dir`.
+    """
+
+    def __init__(
+        self, settings: Settings, executor: Executor, job_id: str, epoch: int, readable: tuple[Path, ...], n_kept: int
+    ) -> None:
         self._settings = settings
         self._executor = executor
         self._job_dir = settings.scratch_dir / job_id
         self._prefix = f"{job_id[:8]}-{epoch}"
+        self._readable = readable
         self._numbers = itertools.count(1)
         self._n_kept = n_kept
         self._idle: list[tuple[WorkerPlace, Worker]] = []  # the longest idle first
@@ -44,13 +51,18 @@ class WorkerPool:
                 return place, worker
         return WorkerPlace(f"{self._prefix}-{next(self._numbers)}", model, gpu), None
 
+    def shared_dir(self, model: Model) -> Path:
+        """What the model's workers can read and none can change, also what is put there later."""
+        return self._job_dir / f"shared-{model.id}"
+
     async def start(self, place: WorkerPlace, model_path: Path) -> Worker:
-        """Raises `EnvironmentBuildError` when the model's environment cannot be had (any more)."""
+        """Raises `EnvironmentBuildError` when the model's environment is not there (any more)."""
         model = place.model
-        environment, _ = await asyncio.to_thread(resolve_environment, self._settings, model.dependencies)
+        environment = await asyncio.to_thread(find_environment, self._settings, model.environment)
         scratch_dir = self._job_dir / place.worker_id
         cache_dir = self._job_dir / f"cache-{model.id}"
-        for folder in (scratch_dir, cache_dir):
+        shared_dir = self.shared_dir(model)
+        for folder in (scratch_dir, cache_dir, shared_dir):
             folder.mkdir(parents=True, exist_ok=True)
         return await self._executor.start(
             WorkerSpec(
@@ -62,12 +74,16 @@ class WorkerPool:
                 cache_dir=cache_dir,
                 n_threads=1,
                 gpus=() if place.gpu is None else (place.gpu,),
+                allowance=Allowance.of(self._settings, model.id, shared_dir, *self._readable),
             )
         )
 
     def put_back(self, place: WorkerPlace, worker: Worker | None) -> None:
         """Keep a worker for its model's next trial; a dead one is forgotten."""
-        if worker is None or worker.exited.done():
+        if worker is None:
+            return
+        if worker.is_worn or worker.exited.done():
+            self._end(worker)
             return
         self._idle.append((place, worker))
         while len(self._idle) > self._n_kept:
@@ -81,7 +97,7 @@ class WorkerPool:
         self._idle = [idle for idle in self._idle if idle[0].model.id != model_id]
 
     def _end(self, worker: Worker) -> None:
-        ending = asyncio.create_task(worker.stop())
+        ending = asyncio.create_task(_end(worker))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
@@ -91,3 +107,9 @@ class WorkerPool:
             self._end(worker)
         self._idle.clear()
         await asyncio.gather(*self._ending)
+
+
+async def _end(worker: Worker) -> None:
+    """In order, and nothing that it wrote stays."""
+    await worker.stop()
+    await asyncio.to_thread(remove_folder, worker.spec.scratch_dir)

@@ -6,9 +6,22 @@ inherited socket. It has no credentials and no other connection, and ends when i
 
 from __future__ import annotations
 
+import json
 import sys
 
-if __name__ == "__main__":
+from rafiki.worker.keeper import die_with_parent, fork_under_keeper
+
+
+def _main(start_json: str) -> int:
+    start = json.loads(start_json)
+    if start["is_confined"]:
+        die_with_parent(start["parent_pid"])
+    else:
+        fork_under_keeper(start["parent_pid"])  # before anything else is loaded: the keeper needs none of it
     from rafiki.worker.program import main
 
-    sys.exit(main(sys.argv[1]))
+    return main(start_json)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1]))

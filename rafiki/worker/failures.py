@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import sys
 import traceback
 from types import TracebackType
-from typing import Any, List, Optional, Tuple, Type
+from typing import Any, Iterator, List, Optional, Tuple, Type
 
 from rafiki.entities import Failure, FailureCode
 from rafiki.errors import InvalidModelClassError
 
 _MAX_MESSAGE = 2000
+
+LOG_HINT = "The trial's log has the full traceback."
 
 
 class TrialFailed(Exception):  # noqa: N818 (an outcome, not a fault of ours)
@@ -41,21 +46,78 @@ def failure_of(error: BaseException, model_class: Optional[Type[Any]] = None) ->
         hint = "A template must not end its process; raise an exception that says what is wrong."
         return Failure(FailureCode.EXCEPTION, message, hint)
     if isinstance(error, MemoryError):
-        return Failure(FailureCode.EXCEPTION, message, "Needs less memory: smaller batches, or a narrower knob range.")
-    return Failure(FailureCode.EXCEPTION, message, "The trial's log has the full traceback.")
+        return Failure(FailureCode.OUT_OF_MEMORY, message, _MEMORY_HINT)
+    if isinstance(error, RuntimeError) and "can't start new thread" in message:
+        return Failure(FailureCode.PROCESS_LIMIT, message, _PROCESS_HINT)
+    for cause in _causes(error):
+        if isinstance(cause, OSError):
+            code, hint = _code_and_hint(cause)
+            if code:
+                return Failure(code, message, hint)
+    return Failure(FailureCode.EXCEPTION, message, LOG_HINT)
+
+
+_MEMORY_HINT = "Use less memory: smaller batches, or a narrower knob range."
+_PROCESS_HINT = "Start fewer processes and threads (`n_jobs`, `num_workers`), and wait for their end."
+DISK_HINT = "Write less, remove what is no longer needed, or ask for a higher limit (worker_scratch_bytes)."
+_NETWORK_HINT = (
+    "Workers have no network. An admin can allow it for a model (setting worker_allow_network), or put files that are "
+    "needed on the server's machine (setting worker_readable)."
+)
+_FILE_HINT = (
+    "A template's process has its datasets and its own folder (the working directory), and none of the machine's other "
+    "files, unless an admin shows them (setting worker_readable)."
+)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+_is_network_blocked = False
+
+
+def set_network_blocked(is_blocked: bool) -> None:
+    """Whether this process runs without network, so that what fails for that can be told."""
+    global _is_network_blocked
+    _is_network_blocked = is_blocked
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the disk was full, or the part of it that this process may use."""
+    return error.errno in _DISK_FULL
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception, and those in whose handling it was raised: libraries wrap what the system told them."""
+    seen = set()
+    cause: Optional[BaseException] = error
+    while cause is not None and id(cause) not in seen:
+        yield cause
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+
+
+def _code_and_hint(error: OSError) -> Tuple[str, str]:
+    if is_disk_full(error):
+        return FailureCode.DISK_FULL, DISK_HINT
+    if isinstance(error, BlockingIOError):
+        return FailureCode.PROCESS_LIMIT, _PROCESS_HINT
+    is_unreachable = isinstance(error, socket.gaierror) or error.errno in _UNREACHABLE
+    if _is_network_blocked and is_unreachable:
+        return FailureCode.NETWORK_BLOCKED, _NETWORK_HINT
+    if isinstance(error, (FileNotFoundError, PermissionError)) and os.path.isabs(str(error.filename)):
+        return FailureCode.EXCEPTION, _FILE_HINT
+    return "", ""
 
 
 def import_failure_of(error: BaseException) -> Failure:
     """The failure for an exception at the import of a template's file."""
     if isinstance(error, InvalidModelClassError):
         cause = error.__cause__
-        if isinstance(cause, ModuleNotFoundError):
+        if cause is not None and failure_of(cause).code != FailureCode.EXCEPTION:
             return failure_of(cause)
         if cause is not None:
             return Failure(FailureCode.IMPORT_ERROR, error.message, error.hint)
         return Failure(FailureCode.INVALID_MODEL_CLASS, error.message, error.hint)
     failure = failure_of(error)
-    if failure.code == FailureCode.MISSING_DEPENDENCY:
+    if failure.code != FailureCode.EXCEPTION:
         return failure
     hint = "Importing the file must not fail: run it with `python` where its dependencies are installed."
     return Failure(FailureCode.IMPORT_ERROR, f"The model's file cannot be imported: {failure.message}", hint)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import gc
 import json
 import logging
 import os
-import signal
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,15 @@ from rafiki.model import BaseModel, dataset, load_model_class, serialize_knob_co
 from rafiki.model.params import Params, load_params, save_params
 from rafiki.model.rules import check_model_class
 from rafiki.worker.channel import Channel
-from rafiki.worker.failures import TrialFailed, failure_of, format_user_traceback, import_failure_of
+from rafiki.worker.failures import (
+    DISK_HINT,
+    TrialFailed,
+    failure_of,
+    format_user_traceback,
+    import_failure_of,
+    is_disk_full,
+    set_network_blocked,
+)
 from rafiki.worker.frames import (
     Exit,
     Failed,
@@ -40,7 +47,6 @@ from rafiki.worker.trial import bad_predictions, check_predictions, destroy, run
 from rafiki.worker.trial_log import TrialLog
 from rafiki.worker.values import as_vectors
 
-_PR_SET_PDEATHSIG = 1
 #: After a trial that took longer its garbage is collected, for models often hold themselves in cycles.
 _COLLECT_AFTER_S = 1.0
 
@@ -53,6 +59,9 @@ class Start:
 
     fd: int  # its end of the socket
     parent_pid: int
+    is_confined: bool  # by a sandbox, whose first process is the parent
+    has_network: bool
+    max_tasks: Optional[int]  # processes and threads, where the kernel counts those of this worker alone
     model_path: str
     model_class: str
     scratch_dir: str
@@ -61,7 +70,9 @@ class Start:
 
 def main(start_json: str) -> int:
     start = Start(**json.loads(start_json))
-    _die_with_parent(start.parent_pid)
+    if start.max_tasks is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (start.max_tasks, start.max_tasks))
+    set_network_blocked(not start.has_network)
     os.chdir(start.scratch_dir)
     channel = Channel(start.fd, start.scratch_dir)
     channel.end_with_connection()
@@ -79,13 +90,6 @@ def main(start_json: str) -> int:
         channel.reply(message_id, template.answer(request), on_unsendable=template.unsendable)
     template.close()
     return 0
-
-
-def _die_with_parent(parent_pid: int) -> None:
-    """Also set by the executor before this program began; set here for interpreters that start through another."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before this was set
-        os._exit(1)
 
 
 class Template:
@@ -195,5 +199,6 @@ def _write_params(path: str, params: Params) -> None:
     try:
         save_params(path, params)
     except OSError as error:
+        code = FailureCode.DISK_FULL if is_disk_full(error) else FailureCode.INTERNAL
         message = f"The trial's parameters could not be written: {error.strerror}."
-        raise TrialFailed(Failure(FailureCode.INTERNAL, message, "Is the disk full?")) from error
+        raise TrialFailed(Failure(code, message, DISK_HINT)) from error

@@ -27,7 +27,7 @@ def test_a_killed_server_interrupts_neither_a_trial_nor_a_prediction_and_the_nex
     host = work.client.wait_until_inference_job_is_running("served", timeout=60)["predictor_host"]
     work.train_job("running", [model], {"wait_for_file": str(go)})
     until(lambda: work.client.get_trials_of_train_job("running"))
-    before = httpx.post(f"http://{host}/predict", json={"query": 1}).json()["prediction"]["pid"]
+    before = httpx.post(f"http://{host}/predict", json={"query": 1}).json()["prediction"]["process"]
     runners = {pid for pid, command in own_server.processes().items() if "rafiki.runner" in command}
 
     failures: list[Exception] = []
@@ -53,7 +53,7 @@ def test_a_killed_server_interrupts_neither_a_trial_nor_a_prediction_and_the_nex
     assert job["status"] == "STOPPED"
     (trial,) = own_server.client().get_trials_of_train_job("running")  # the same attempt: it was not interrupted
     assert (trial["status"], trial["attempt"]) == ("COMPLETED", 1)
-    after = httpx.post(f"http://{host}/predict", json={"query": 1}).json()["prediction"]["pid"]
+    after = httpx.post(f"http://{host}/predict", json={"query": 1}).json()["prediction"]["process"]
     assert after == before
     assert {pid for pid, command in own_server.processes().items() if "rafiki.runner" in command} <= runners
     own_server.client().stop_inference_job("served")  # the adopted runner obeys

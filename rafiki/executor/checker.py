@@ -1,0 +1,259 @@
+"""Users' dataset files, read by short-lived processes of their own (`rafiki.worker.checker`): no byte of them is
+decoded where there are credentials or a database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rafiki
+from rafiki.entities import Failure, FailureCode
+from rafiki.settings import Settings
+from rafiki.worker.checker import Order
+from rafiki.worker.frames import Predict, ProtocolError, decode
+
+T = TypeVar("T")
+
+PARTS = ("train", "val", "holdout")
+FRACTIONS = (0.7, 0.15, 0.15)
+
+_MAX_MEMORY_BYTES = 4 * 2**30
+_MAX_OUTPUT_BYTES = 32 * 2**20
+_MAX_TROUBLE_BYTES = 64 * 2**10
+#: What reading a dataset whole may take on top, by its size.
+_BYTES_PER_S = 2**20
+_SMALL_FILE_BYTES = 16 * 2**20
+
+
+class CheckFailed(Exception):  # noqa: N818 (an outcome, not a fault of ours)
+    """The dataset is not what its task says, or could not be read within the limits."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class CheckedDataset:
+    stats: dict[str, Any]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class PartFile:
+    path: Path
+    n_items: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some items of a dataset in random order: queries as templates get them, and their labels."""
+
+    queries: Sequence[Any]
+    labels: list[Any]
+
+
+class Checker:
+    """Looks at datasets, a bounded number at a time. All raise `CheckFailed`."""
+
+    def __init__(self, settings: Settings, max_parallel: int = 1) -> None:
+        """What reads a dataset whole may take a second longer than the settings say for each MiB of it."""
+        self._time_limit_s = settings.dataset_check_time_limit_s
+        self._turns = asyncio.Semaphore(max_parallel)
+
+    async def check_structure(self, task: str, path: Path) -> None:
+        """What can be seen at once."""
+        await self._ask("structure", task, path, self._time_limit_s)
+
+    async def check_whole(self, task: str, path: Path) -> CheckedDataset:
+        """Decodes every item."""
+        found = await self._ask("whole", task, path, self._whole_limit_s(path))
+        return CheckedDataset(_of_type(dict, found.get("stats")), _of_type(list, found.get("warnings")))
+
+    async def preview(self, task: str, path: Path, limit: int) -> list[Any]:
+        """At most `limit` items `{"query", "label"}` as JSON; images are data URLs of PNG files."""
+        return _of_type(list, await self._ask("preview", task, path, self._time_limit_s, limit=limit))
+
+    async def split(
+        self, task: str, path: Path, folder: Path, seed: int, train_args: Mapping[str, Any] | None
+    ) -> dict[str, PartFile]:
+        """Splits a dataset into files of `PARTS`, by `FRACTIONS`. The folder is made anew; they lie in it."""
+        _make_anew(folder)
+        out_paths = [folder / part for part in PARTS]
+        counts = await self._ask(
+            *("split", task, path, self._whole_limit_s(path)),
+            writes=folder,
+            out_paths=[str(out_path) for out_path in out_paths],
+            fractions=FRACTIONS,
+            seed=seed,
+            train_args=train_args,
+        )
+        return {
+            part: PartFile(out_path, _of_type(int, count))
+            for part, out_path, count in zip(PARTS, out_paths, counts, strict=True)
+        }
+
+    async def sample(
+        self,
+        task: str,
+        path: Path,
+        others: Sequence[Path],
+        train_args: Mapping[str, Any] | None,
+        folder: Path,
+        seed: int,
+        max_items: int,
+        max_bytes: int,
+    ) -> Sample:
+        """At most `max_items` items, whose queries take about `max_bytes` at most. The folder is made anew.
+
+        `others` are the job's other files, the training data first.
+        """
+        _make_anew(folder)
+        out_path = folder / "queries"
+        labels = await self._ask(
+            *("sample", task, path, self._whole_limit_s(path)),
+            writes=folder,
+            others=[str(other) for other in others],
+            train_args=train_args,
+            seed=seed,
+            max_items=max_items,
+            max_bytes=max_bytes,
+            out_path=str(out_path),
+        )
+        queries = await asyncio.to_thread(_read_queries, out_path)
+        if len(queries) != len(_of_type(list, labels)):
+            raise _broken(f"{len(labels)} labels for {len(queries)} queries")
+        return Sample(queries, labels)
+
+    def _whole_limit_s(self, path: Path) -> float:
+        return self._time_limit_s + path.stat().st_size / _BYTES_PER_S
+
+    async def _ask(
+        self, action: str, task: str, path: Path, limit_s: float, writes: Path | None = None, **arguments: Any
+    ) -> Any:
+        order = Order(
+            parent_pid=os.getpid(),
+            memory_bytes=_MAX_MEMORY_BYTES,
+            cpu_s=int(limit_s) + 1,
+            file_bytes=0 if writes is None else _SMALL_FILE_BYTES + 4 * path.stat().st_size,
+            action=action,
+            task=task,
+            path=str(path),
+            arguments=arguments,
+        )
+        async with self._turns:
+            output = await _run(order, limit_s)
+        return _result(output, path)
+
+
+# The process ----------------------------------------------------------------------------------------------------------
+
+
+def _command(order: Order) -> list[str]:
+    """The one place that says how a checker is started."""
+    return [sys.executable, "-m", "rafiki.worker.checker", json.dumps(asdict(order))]
+
+
+def _variables() -> dict[str, str]:
+    """No secrets, and the same `rafiki` as ours."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(Path(rafiki.__file__).parents[1]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+async def _run(order: Order, limit_s: float) -> bytes:
+    """What the checker printed."""
+    process = await asyncio.create_subprocess_exec(
+        *_command(order),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd="/",
+        env=_variables(),
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(limit_s):
+            output, trouble = await asyncio.gather(
+                _read(process.stdout, _MAX_OUTPUT_BYTES), _read(process.stderr, _MAX_TROUBLE_BYTES)
+            )
+            code = await process.wait()
+    except TimeoutError:
+        message = f"reading the dataset took longer than {limit_s:g} s"
+        hint = "Make it smaller, or ask for a higher limit (setting dataset_check_time_limit_s)."
+        raise CheckFailed(Failure(FailureCode.TIME_LIMIT, message, hint)) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code != 0:
+        last_line = (trouble.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
+        message = f"the dataset could not be read: its checker ended with status {code} ({last_line:.300})"
+        hint = "It may need more memory or time than it has."
+        raise CheckFailed(Failure(FailureCode.EXITED if code > 0 else FailureCode.KILLED, message, hint))
+    return output
+
+
+async def _read(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
+    """To its end; of more than `max_bytes`, the first."""
+    kept = bytearray()
+    while data := await stream.read(2**16):
+        kept += data[: max_bytes - len(kept)]
+    return bytes(kept)
+
+
+# What came of it ------------------------------------------------------------------------------------------------------
+
+
+def _result(output: bytes, path: Path) -> Any:
+    try:
+        answer = _of_type(dict, json.loads(output))
+        if "refusal" not in answer:
+            return answer["result"]
+        refusal = _of_type(dict, answer["refusal"])
+        # The file's name is one of our own making.
+        message = str(refusal["message"]).replace(str(path), "the dataset").replace(path.name, "the dataset")
+        failure = Failure(FailureCode.INVALID_DATASET, message, str(refusal["hint"]))
+    except (ValueError, KeyError, RecursionError) as error:
+        raise _broken(f"{type(error).__name__}: {error}") from error
+    raise CheckFailed(failure)
+
+
+def _read_queries(path: Path) -> Sequence[Any]:
+    try:
+        _, message = decode(bytearray(path.read_bytes()), (Predict,))
+    except (OSError, ProtocolError) as error:
+        raise _broken(str(error)) from error
+    assert isinstance(message, Predict)
+    return message.queries
+
+
+def _of_type(kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise _broken(f"a {type(value).__name__} in place of a {kind.__name__}")
+    return value
+
+
+def _broken(what: str) -> CheckFailed:
+    message = f"the dataset could not be read: its checker answered what it never should ({what:.200})"
+    return CheckFailed(Failure(FailureCode.PROTOCOL, message))
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
