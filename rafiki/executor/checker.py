@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 
 import rafiki
 from rafiki.entities import Failure, FailureCode
+from rafiki.executor.abilities import is_confining
+from rafiki.executor.sandbox import View, confined
+from rafiki.executor.view import python_paths
 from rafiki.settings import Settings
 from rafiki.worker.checker import Order
 from rafiki.worker.frames import Predict, ProtocolError, decode
@@ -26,6 +29,7 @@ PARTS = ("train", "val", "holdout")
 FRACTIONS = (0.7, 0.15, 0.15)
 
 _MAX_MEMORY_BYTES = 4 * 2**30
+_MAX_TEMPORARY_BYTES = 256 * 2**20
 _MAX_OUTPUT_BYTES = 32 * 2**20
 _MAX_TROUBLE_BYTES = 64 * 2**10
 #: What reading a dataset whole may take on top, by its size.
@@ -67,6 +71,8 @@ class Checker:
     def __init__(self, settings: Settings, max_parallel: int = 1) -> None:
         """What reads a dataset whole may take a second longer than the settings say for each MiB of it."""
         self._time_limit_s = settings.dataset_check_time_limit_s
+        self._data_dir = settings.data_dir
+        self._confinement = settings.confinement
         self._turns = asyncio.Semaphore(max_parallel)
 
     async def check_structure(self, task: str, path: Path) -> None:
@@ -139,8 +145,9 @@ class Checker:
     async def _ask(
         self, action: str, task: str, path: Path, limit_s: float, writes: Path | None = None, **arguments: Any
     ) -> Any:
+        is_confined = await asyncio.to_thread(is_confining, self._confinement)
         order = Order(
-            parent_pid=os.getpid(),
+            parent_pid=1 if is_confined else os.getpid(),
             memory_bytes=_MAX_MEMORY_BYTES,
             cpu_s=int(limit_s) + 1,
             file_bytes=0 if writes is None else _SMALL_FILE_BYTES + 4 * path.stat().st_size,
@@ -149,9 +156,23 @@ class Checker:
             path=str(path),
             arguments=arguments,
         )
+        command = _command(order)
+        if is_confined:
+            reads = (path, *map(Path, arguments.get("others", ())))
+            command = confined(command, self._view(reads, writes), Path("/"))
         async with self._turns:
-            output = await _run(order, limit_s)
+            output = await _run(command, limit_s)
         return _result(output, path)
+
+    def _view(self, reads: Sequence[Path], writes: Path | None) -> View:
+        """What a confined checker has."""
+        own = (*python_paths(Path(sys.executable)), Path(rafiki.__file__).parent)
+        return View(
+            readable=(*own, *reads),
+            writable=() if writes is None else (writes,),
+            hidden=(self._data_dir,),
+            memory_bytes=_MAX_TEMPORARY_BYTES,
+        )
 
 
 # The process ----------------------------------------------------------------------------------------------------------
@@ -174,10 +195,10 @@ def _variables() -> dict[str, str]:
     }
 
 
-async def _run(order: Order, limit_s: float) -> bytes:
+async def _run(command: Sequence[str], limit_s: float) -> bytes:
     """What the checker printed."""
     process = await asyncio.create_subprocess_exec(
-        *_command(order),
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

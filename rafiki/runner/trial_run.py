@@ -16,29 +16,12 @@ from rafiki.errors import EnvironmentBuildError
 from rafiki.executor import CallFailed, Executor, Worker, WorkerDied
 from rafiki.runner.active_clock import ActiveClock
 from rafiki.runner.context import RunnerContext
+from rafiki.runner.job_datasets import JobDatasets
 from rafiki.runner.model_tuning import ModelTuning
 from rafiki.runner.slot_leases import SLOTS_CHANGED, SlotLeases
 from rafiki.runner.trial_logs import TrialLogs
 from rafiki.runner.worker_pool import WorkerPlace, WorkerPool
-from rafiki.store import Store
 from rafiki.worker.frames import Train, Trained
-
-
-@dataclass(frozen=True)
-class JobDatasets:
-    """Where the job's datasets lie, as its trials read them."""
-
-    train_path: Path
-    val_path: Path
-
-    @staticmethod
-    def of(store: Store, job: TrainJob) -> JobDatasets:
-        paths = []
-        for dataset_id in (job.train_dataset_id, job.val_dataset_id):
-            dataset = store.catalog.get_dataset(dataset_id)
-            assert dataset is not None, f"dataset {dataset_id} of job {job.id} is gone"
-            paths.append(store.blobs.path(dataset.blob_hash))
-        return JobDatasets(*paths)
 
 
 @dataclass

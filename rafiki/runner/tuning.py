@@ -21,9 +21,10 @@ from rafiki.executor import LocalExecutor
 from rafiki.model import deserialize_knob_config
 from rafiki.runner.active_clock import ActiveClock
 from rafiki.runner.context import RunnerArguments, RunnerContext
+from rafiki.runner.job_datasets import JobDatasets, prepare_datasets
 from rafiki.runner.model_tuning import ModelTuning
 from rafiki.runner.slot_leases import SlotLeases
-from rafiki.runner.trial_run import JobDatasets, TrialRuns
+from rafiki.runner.trial_run import TrialRuns
 from rafiki.store import Store
 
 logger = logging.getLogger("rafiki.runner")
@@ -234,9 +235,10 @@ async def run_job(arguments: RunnerArguments) -> None:
         job = await context.db(store.train_jobs.get, arguments.job_id)
         if job is None:
             return
-        runner = TrainRunner(context, job, await context.db(JobDatasets.of, store, job))
         await context.start()
-        await runner.run()
+        datasets = await prepare_datasets(context, job)
+        if datasets is not None:
+            await TrainRunner(context, job, datasets).run()
     except FencedError:
         logger.info("job %s has another runner or has ended: this one exits", arguments.job_id)
     finally:

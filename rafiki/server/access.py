@@ -46,11 +46,19 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/"): Rule(None),
     ("GET", "/openapi.json"): Rule(None),
     ("POST", "/tokens"): Rule(None),
+    ("POST", "/tokens/long_lived"): Rule(USERS),
+    ("GET", "/tokens"): Rule(USERS),
+    ("DELETE", "/tokens/{token_id}"): Rule(USERS),  # one of one's own
+    ("GET", "/users/me"): Rule(USERS),
+    ("GET", "/users/{user_id}/usage"): Rule(USERS, subjects.own_user),
     ("POST", "/users"): Rule(ADMINS),  # and `check_may_create`
     ("GET", "/users"): Rule(ADMINS),
     ("DELETE", "/users"): Rule(ADMINS),  # and `check_may_ban`
     ("POST", "/datasets"): Rule(USERS),
     ("GET", "/datasets"): Rule(USERS),
+    ("GET", "/datasets/{dataset_id}"): Rule(USERS, subjects.own_dataset),
+    ("GET", "/datasets/{dataset_id}/preview"): Rule(USERS, subjects.own_dataset),
+    ("DELETE", "/datasets/{dataset_id}"): Rule(USERS, subjects.own_dataset),
     ("POST", "/models"): Rule(DEVELOPERS),
     ("GET", "/models"): Rule(DEVELOPERS),
     ("GET", "/models/available"): Rule(USERS),
@@ -62,6 +70,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/train_jobs/{app}"): Rule(USERS),
     ("GET", "/train_jobs/{app}/{version}"): Rule(USERS, subjects.own_train_job),
     ("POST", "/train_jobs/{app}/{version}/stop"): Rule(USERS, subjects.own_train_job),
+    ("DELETE", "/train_jobs/{app}/{version}"): Rule(USERS, subjects.train_job_of_anyone),
     ("GET", "/train_jobs/{app}/{version}/trials"): Rule(USERS, subjects.own_train_job_if_any),
     ("GET", "/trials/{trial_id}"): Rule(USERS, subjects.own_trial),
     ("GET", "/trials/{trial_id}/logs"): Rule(USERS, subjects.own_trial),

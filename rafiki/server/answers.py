@@ -38,6 +38,28 @@ class TokenAnswer(Answer):
     token: str = Field(description="for `Authorization: Bearer TOKEN`, good for an hour")
 
 
+class LongLivedTokenAnswer(Answer):
+    id: str
+    name: str
+    expires_at: datetime | None = Field(description="null: until it is revoked")
+    datetime_created: datetime
+
+
+class NewLongLivedTokenAnswer(LongLivedTokenAnswer):
+    token: str = Field(description="for `Authorization: Bearer TOKEN`; told this once")
+
+
+class UsageAnswer(Answer):
+    """Bytes on disk. What two users have alike is counted for both."""
+
+    datasets_bytes: int
+    splits_bytes: int = Field(description="of datasets that the platform split for train jobs")
+    models_bytes: int
+    params_bytes: int = Field(description="of trials' saved parameters")
+    logs_bytes: int
+    total_bytes: int
+
+
 class UserAnswer(Answer):
     id: str
     email: str
@@ -50,16 +72,33 @@ class UserAnswer(Answer):
 
 class DatasetAnswer(Answer):
     id: str
+    user_id: str
     name: str
     task: str
     size_bytes: int
+    labels: list[str] | None = Field(description="names of the classes 0, 1, ...")
+    status: str = Field(description="CHECKING, READY or INVALID")
+    error: FailureAnswer | None = Field(description="why the dataset is INVALID")
+    warnings: list[str] = Field(description="what is odd but usable")
     datetime_created: datetime
+
+
+class DatasetDetailAnswer(DatasetAnswer):
+    stats: dict[str, Any] | None = Field(
+        description="once it is READY: `n_items`, and by task `n_classes`, `class_counts`, `image_sizes`, `columns`"
+    )
+
+
+class DatasetItemAnswer(Answer):
+    query: Any = Field(description="as the task says; an image is a data URL of a small PNG file")
+    label: Any
 
 
 class ModelRef(Answer):
     id: str
     user_id: str
     name: str
+    version: int = Field(description="from 1, of your models of that name")
 
 
 class AvailableModelAnswer(ModelRef):
@@ -71,9 +110,11 @@ class AvailableModelAnswer(ModelRef):
     status: str = Field(description="CHECKING, READY or INVALID")
     error: FailureAnswer | None = Field(description="why the model is INVALID")
     warnings: list[str]
+    progress: str | None = Field(description="what the check of a model that is CHECKING is doing")
 
 
 class ModelAnswer(AvailableModelAnswer):
+    environment: str | None = Field(description="address of the environment that it runs in, once that is built")
     docker_image: str | None
 
 
@@ -86,12 +127,18 @@ class TrainJobRef(Answer):
     app_version: int
 
 
+class PartAnswer(Answer):
+    n_items: int
+
+
 class TrainJobAnswer(TrainJobRef):
     user_id: str
     status: str = Field(description="STARTED, RUNNING, STOPPED or ERRORED")
     task: str
     train_dataset_id: str
-    val_dataset_id: str
+    val_dataset_id: str | None = Field(description="null: the platform splits the one dataset")
+    split: dict[str, PartAnswer] | None = Field(description="`train`, `val` and `holdout`, once the platform has split")
+    labels: list[str] | None = Field(description="names of the classes 0, 1, ..., of the train dataset")
     train_args: dict[str, Any] | None
     budget: dict[str, Any]
     model_ids: list[str]
@@ -140,6 +187,10 @@ class InferenceJobAnswer(NewInferenceJobAnswer):
     user_id: str
     status: str = Field(description="STARTED, RUNNING, STOPPED or ERRORED")
     budget: dict[str, Any]
+    labels: list[str] | None = Field(description="names of the classes 0, 1, ..., of the train dataset")
+    score: float | None = Field(description="of the ensemble, on items that no trial has seen; null: not (yet) known")
+    score_on: str | None = Field(description="holdout: what the platform kept of the one dataset")
+    n_scored: int | None = Field(description="items that the score is over")
     error: FailureAnswer | None
     datetime_started: datetime
     datetime_stopped: datetime | None

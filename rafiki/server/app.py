@@ -5,13 +5,16 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from rafiki import __version__
+from rafiki.executor import Checker
 from rafiki.server.auth import Passwords
 from rafiki.server.context import Context, Supervision
-from rafiki.server.dataset_check import DatasetChecks
 from rafiki.server.errors import install_error_handlers
-from rafiki.server.routes import catalog, inference_jobs, platform, train_jobs, trials, users
+from rafiki.server.routes import catalog, datasets, inference_jobs, platform, train_jobs, trials, users
 from rafiki.settings import Settings
 from rafiki.store import Store
+
+#: Uploads looked at, and previews made, at a time.
+_MAX_CHECKERS = 2
 
 
 def create_app(settings: Settings, store: Store, supervisor: Supervision) -> FastAPI:
@@ -25,10 +28,9 @@ def create_app(settings: Settings, store: Store, supervisor: Supervision) -> Fas
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = Context(
-        settings, store, supervisor, Passwords(), DatasetChecks(settings.dataset_check_time_limit_s)
-    )
-    for noun in (platform, users, catalog, train_jobs, trials, inference_jobs):
+    checker = Checker(settings, max_parallel=_MAX_CHECKERS)
+    app.state.context = Context(settings, store, supervisor, Passwords(), checker)
+    for noun in (platform, users, datasets, catalog, train_jobs, trials, inference_jobs):
         app.include_router(noun.router)
     install_error_handlers(app)
     return app

@@ -61,6 +61,11 @@ class SignIn(BaseModel):
     password: AnyText
 
 
+class NewLongLivedToken(BaseModel):
+    name: Text = Field(examples=["nightly"])
+    expires_in_days: float | None = Field(None, gt=0, le=36500, description="null: until it is revoked")
+
+
 class NewUser(BaseModel):
     email: AnyText = Field(description="1 to 254 characters with one `@`", examples=["ada@rafiki"])
     password: AnyText
@@ -75,7 +80,9 @@ class NewTrainJob(BaseModel):
     app: Text = Field(examples=["digits"])
     task: Text = Field(examples=["IMAGE_CLASSIFICATION"])
     train_dataset_id: Text
-    val_dataset_id: Text
+    val_dataset_id: Annotated[Text | None, BeforeValidator(lambda value: value or None)] = Field(
+        None, description="null: the platform splits the one dataset, and keeps a part that no trial sees"
+    )
     budget: _Json = Field(None, examples=[{"TIME_HOURS": 0.1, "GPU_COUNT": 0, "MODEL_TRIAL_COUNT": -1}])
     model_ids: Annotated[list[Text] | None, BeforeValidator(_json_of_text)] = None
     train_args: _Json = Field(None, description="object of arguments that `train` of every model gets")

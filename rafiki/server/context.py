@@ -8,8 +8,8 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from rafiki.executor import Checker
 from rafiki.server.auth import Passwords
-from rafiki.server.dataset_check import DatasetChecks
 from rafiki.settings import Settings
 from rafiki.store import Store
 
@@ -30,7 +30,7 @@ class Context:
     store: Store
     supervisor: Supervision
     passwords: Passwords
-    dataset_checks: DatasetChecks
+    checker: Checker
 
 
 def context_of(connection: HTTPConnection) -> Context:

@@ -1,100 +1,76 @@
-"""The check of an uploaded dataset: its bytes are untrusted, so a short-lived process of its own decodes them.
+"""Checks of uploaded datasets, in the background: every item is decoded, by a checker, and counted.
 
-The process is `python -m rafiki.server.dataset_check TASK PATH`. It prints one JSON object: `{}` for a dataset that is
-in its task's format, else `{"message", "hint"}`.
+What it finds ends as the dataset's row: `READY` with statistics, or `INVALID` with what was expected where.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import resource
-import sys
-from pathlib import Path
+import logging
+from collections.abc import Callable
 
-import rafiki
-from rafiki.errors import InvalidDatasetError, RafikiError
+from rafiki.constants import DatasetStatus
+from rafiki.entities import Dataset, Failure, FailureCode
+from rafiki.executor import CheckedDataset, Checker, CheckFailed
+from rafiki.settings import Settings
+from rafiki.store import Store
 from rafiki.tasks import CustomTask, get_task
 
-_MAX_MEMORY_BYTES = 4 * 2**30
-_MAX_OPEN_FILES = 64
-_MAX_PARALLEL = 2
+logger = logging.getLogger("rafiki.supervisor")
 
 
 class DatasetChecks:
-    """Checks datasets, a bounded number at a time."""
+    """Takes up every dataset that is `CHECKING`. `on_checked` is called after each that no longer is."""
 
-    def __init__(self, time_limit_s: float) -> None:
-        self._time_limit_s = time_limit_s
-        self._turns = asyncio.Semaphore(_MAX_PARALLEL)
+    def __init__(self, settings: Settings, store: Store, on_checked: Callable[[], None]) -> None:
+        self._store = store
+        self._on_checked = on_checked
+        self._checker = Checker(settings)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def check(self, task: str, path: Path) -> None:
-        """Raises `InvalidDatasetError` where the file is not in the task's format; a custom task has none."""
-        if isinstance(get_task(task), CustomTask):
-            return
-        async with self._turns:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", __name__, task, str(path), str(int(self._time_limit_s) + 1)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,
-            )
-            try:
-                async with asyncio.timeout(self._time_limit_s):
-                    output, trouble = await process.communicate()
-            except TimeoutError as error:
-                raise InvalidDatasetError(f"checking the dataset took longer than {self._time_limit_s:g} s") from error
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-        _raise_if_refused(process.returncode, output, trouble, path)
+    async def take_up(self) -> None:
+        """Start the check of every dataset that needs one and has none yet."""
+        for dataset in await asyncio.to_thread(self._store.catalog.datasets_in_status, DatasetStatus.CHECKING):
+            if dataset.id not in self._tasks:
+                checking = asyncio.create_task(self._check(dataset), name=f"check of dataset {dataset.id}")
+                self._tasks[dataset.id] = checking
 
+    async def close(self) -> None:
+        """Give up the checks under way; the next start takes them up again."""
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
 
-def _environment() -> dict[str, str]:
-    """No secrets, and the same `rafiki` as ours."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(Path(rafiki.__file__).parents[1]),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    async def _check(self, dataset: Dataset) -> None:
+        catalog = self._store.catalog
+        try:
+            found = await self._find(dataset)
+            if isinstance(found, Failure):
+                await asyncio.to_thread(catalog.set_dataset_invalid, dataset.id, found)
+            else:
+                await asyncio.to_thread(catalog.set_dataset_ready, dataset.id, found.stats, found.warnings)
+        except Exception:  # a fault of ours must not leave the dataset CHECKING for ever
+            logger.exception("the check of dataset %s failed", dataset.id)
+            failure = Failure(FailureCode.INTERNAL, "The platform could not check this dataset.", "Upload it again.")
+            await asyncio.to_thread(catalog.set_dataset_invalid, dataset.id, failure)
+        finally:
+            self._tasks.pop(dataset.id, None)
+        self._on_checked()
 
-
-def _raise_if_refused(exit_code: int | None, output: bytes, trouble: bytes, path: Path) -> None:
-    if exit_code != 0:
-        last_line = (trouble.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
-        message = f"the dataset could not be checked: the check ended with status {exit_code} ({last_line})"
-        raise InvalidDatasetError(message, "It may need more memory or time than a check has.")
-    refusal = json.loads(output)
-    if refusal:
-        # The file's name is one of our own making.
-        raise InvalidDatasetError(refusal["message"].replace(path.name, "the dataset"), refusal["hint"])
+    async def _find(self, dataset: Dataset) -> CheckedDataset | Failure:
+        if isinstance(get_task(dataset.task), CustomTask):
+            return CheckedDataset({}, [])
+        try:
+            checked = await self._checker.check_whole(dataset.task, self._store.blobs.path(dataset.blob_hash))
+        except CheckFailed as error:
+            return error.failure
+        checked.warnings.extend(_odd_labels(dataset, checked))
+        return checked
 
 
-def _limit_resources(cpu_s: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _main(task: str, path: str, cpu_s: str) -> None:
-    _limit_resources(int(cpu_s))
-    refusal = {}
-    try:
-        get_task(task).check_dataset(path)
-    except RafikiError as error:
-        refusal = {"message": error.message, "hint": error.hint}
-    print(json.dumps(refusal))
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+def _odd_labels(dataset: Dataset, checked: CheckedDataset) -> list[str]:
+    n_classes = checked.stats.get("n_classes")
+    if dataset.labels is None or not isinstance(n_classes, int) or len(dataset.labels) >= n_classes:
+        return []
+    return [f"There are {n_classes} classes and {len(dataset.labels)} labels: the others have no names"]

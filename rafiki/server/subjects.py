@@ -5,12 +5,14 @@ from __future__ import annotations
 from fastapi import Request
 
 from rafiki.constants import ModelAccessRight, UserType
-from rafiki.entities import InferenceJob, Model, TrainJob, Trial, User
+from rafiki.entities import Dataset, InferenceJob, Model, TrainJob, Trial, User
 from rafiki.errors import (
+    InvalidDatasetError,
     InvalidModelError,
     InvalidRunningInferenceJobError,
     InvalidTrainJobError,
     InvalidTrialError,
+    InvalidUserError,
     UnauthorizedError,
 )
 from rafiki.server.context import Context
@@ -30,6 +32,27 @@ def own_model(context: Context, caller: User, request: Request) -> Model:
     if model is not None and model.access_right == ModelAccessRight.PUBLIC:
         raise UnauthorizedError("only the model's owner and admins may do this", status=403)
     raise InvalidModelError(f"there is no model {request.path_params['model_id']!r}", status=404)
+
+
+def own_dataset(context: Context, caller: User, request: Request) -> Dataset:
+    """The dataset, for its owner and admins."""
+    dataset = context.store.catalog.get_dataset(request.path_params["dataset_id"])
+    if dataset is None or not (dataset.user_id == caller.id or _is_admin(caller)):
+        raise InvalidDatasetError(f"there is no dataset {request.path_params['dataset_id']!r}", status=404)
+    return dataset
+
+
+def own_user(context: Context, caller: User, request: Request) -> User:
+    """The user that the address names: the caller (also as `me`), or for admins anybody."""
+    user_id = request.path_params["user_id"]
+    if user_id in ("me", caller.id):
+        return caller
+    if not _is_admin(caller):
+        raise UnauthorizedError("only admins may see this of others", status=403)
+    user = context.store.users.get(user_id)
+    if user is None:
+        raise InvalidUserError(f"there is no user {user_id!r}", status=404)
+    return user
 
 
 def own_trial(context: Context, caller: User, request: Request) -> Trial:
@@ -59,6 +82,16 @@ def own_train_job_if_any(context: Context, caller: User, request: Request) -> Tr
 
 def own_train_job(context: Context, caller: User, request: Request) -> TrainJob:
     job = own_train_job_if_any(context, caller, request)
+    if job is None:
+        raise InvalidTrainJobError(f"there is no train job of {_app_version(request)}", status=404)
+    return job
+
+
+def train_job_of_anyone(context: Context, caller: User, request: Request) -> TrainJob:
+    """The caller's train job of that app and version, or for admins that of the query parameter `user_id`."""
+    user_id, version = user_id_of_list(context, caller, request), _version(request)
+    app = request.path_params["app"]
+    job = None if version is None else context.store.train_jobs.get_version(user_id, app, version)
     if job is None:
         raise InvalidTrainJobError(f"there is no train job of {_app_version(request)}", status=404)
     return job

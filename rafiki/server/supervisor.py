@@ -1,8 +1,8 @@
 """The supervisor: makes what runs agree with what the rows say, at start and whenever something changes.
 
-A job whose status is live should have one runner; a model that is `CHECKING` should be under check. `reconcile` looks
-at the rows and does what is missing; it may run at any time, and twice. What it holds in memory (the handles of live
-runners) is rebuilt at start by adopting the runners that outlived the last server.
+A job whose status is live should have one runner; a model or dataset that is `CHECKING` should be under check.
+`reconcile` looks at the rows and does what is missing; it may run at any time, and twice. What it holds in memory (the
+handles of live runners) is rebuilt at start by adopting the runners that outlived the last server.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 from rafiki import control
 from rafiki.entities import Failure, FailureCode, RunnerProcess
+from rafiki.environment import EnvironmentBuilder
+from rafiki.server.dataset_check import DatasetChecks
 from rafiki.server.model_check import ModelChecks
 from rafiki.server.runner_process import RunnerHandle, launch
 from rafiki.settings import Settings
@@ -42,7 +44,9 @@ class Supervisor:
         self._job_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._watches: set[asyncio.Task[None]] = set()
         self._connecting: set[asyncio.Task[None]] = set()
-        self._checks = ModelChecks(settings, store, on_checked=lambda: self._hint("models"))
+        self._environments = EnvironmentBuilder(settings)
+        self._checks = ModelChecks(settings, store, self._environments, on_checked=lambda: self._hint("models"))
+        self._dataset_checks = DatasetChecks(settings, store, on_checked=lambda: self._hint("datasets"))
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reconciling: asyncio.Task[None] | None = None
@@ -80,6 +84,7 @@ class Supervisor:
             self._reconciling.cancel()
             await asyncio.wait({self._reconciling})
         await self._checks.close()
+        await self._dataset_checks.close()
         if leave_running:
             for handle in self._runners.values():
                 handle.disconnect()
@@ -105,6 +110,7 @@ class Supervisor:
 
     async def _reconcile(self) -> None:
         await self._checks.take_up()
+        await self._dataset_checks.take_up()
         live = {process.job_id: process for process in await asyncio.to_thread(self._store.jobs.live)}
         missing = [process for job_id, process in live.items() if job_id not in self._runners]
         await asyncio.gather(*(self._start_runner(process) for process in missing))

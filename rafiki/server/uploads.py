@@ -16,7 +16,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
-from rafiki.errors import InvalidRequestError, PayloadTooLargeError
+from rafiki.errors import InvalidRequestError, PayloadTooLargeError, RafikiError
 from rafiki.store.blobs import BlobWriter
 
 #: All fields of a form but its file.
@@ -38,6 +38,12 @@ class Form:
             raise InvalidRequestError("the form has more than one file")
         self.file = self._open_writer()
         return self.file
+
+    def required(self, name: str, error: type[RafikiError]) -> str:
+        text = self.text(name)
+        if text is None:
+            raise error(f"the form has no `{name}`")
+        return text
 
     def text(self, name: str) -> str | None:
         """The field's text; `None` where it is absent or empty."""

@@ -23,7 +23,7 @@ ALLOWED = {
         "control",
     },
     "predictor": {"executor", "tasks", "worker.frames"},
-    "executor": {"environment", "worker.frames"},
+    "executor": {"settings", "environment", "worker.frames", "worker.checker"},
     "environment": {"settings", "model"},
     "store": {"settings"},
     "dev": {"advisor", "worker", "tasks", "model"},

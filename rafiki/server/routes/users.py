@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from starlette.concurrency import run_in_threadpool
 
 from rafiki.constants import UserType
-from rafiki.entities import User
-from rafiki.errors import InvalidUserError, UnauthorizedError, UserAlreadyBannedError
-from rafiki.server.access import Caller, check_may_ban, check_may_create, guarded_router
-from rafiki.server.answers import TokenAnswer, UserAnswer
+from rafiki.entities import Token, Usage, User
+from rafiki.errors import InvalidTokenError, InvalidUserError, UnauthorizedError, UserAlreadyBannedError
+from rafiki.server.access import Caller, Named, check_may_ban, check_may_create, guarded_router
+from rafiki.server.answers import LongLivedTokenAnswer, NewLongLivedTokenAnswer, TokenAnswer, UsageAnswer, UserAnswer
 from rafiki.server.auth import hash_token, new_token
-from rafiki.server.bodies import NewUser, SignIn, UserToBan
+from rafiki.server.bodies import NewLongLivedToken, NewUser, SignIn, UserToBan
 from rafiki.server.context import Ctx
 
 router = guarded_router("users")
@@ -36,6 +36,42 @@ async def create_token(body: SignIn, context: Ctx) -> Any:
     expires_at = datetime.now(UTC) + timedelta(seconds=context.settings.token_lifetime_s)
     await run_in_threadpool(context.store.users.add_token, user.id, hash_token(token), expires_at)
     return {"user_id": user.id, "user_type": user.user_type, "token": token}
+
+
+@router.post("/tokens/long_lived", response_model=NewLongLivedTokenAnswer)
+def create_long_lived_token(body: NewLongLivedToken, caller: Caller, context: Ctx) -> Any:
+    """A token for scripts, which lasts until it expires or is revoked. This answer alone holds it."""
+    token, now = new_token(), datetime.now(UTC)
+    expires_at = None if body.expires_in_days is None else now + timedelta(days=body.expires_in_days)
+    token_id = context.store.users.add_token(caller.id, hash_token(token), expires_at, body.name)
+    return {"id": token_id, "name": body.name, "token": token, "expires_at": expires_at, "datetime_created": now}
+
+
+@router.get("/tokens", response_model=list[LongLivedTokenAnswer])
+def list_long_lived_tokens(caller: Caller, context: Ctx) -> list[Token]:
+    """Your long-lived tokens that are not revoked."""
+    return context.store.users.list_tokens(caller.id)
+
+
+@router.delete("/tokens/{token_id}", response_model=LongLivedTokenAnswer)
+def revoke_long_lived_token(token_id: str, caller: Caller, context: Ctx) -> Token:
+    """End a long-lived token of yours, at once."""
+    token = context.store.users.revoke_token(caller.id, token_id)
+    if token is None:
+        raise InvalidTokenError(f"you have no long-lived token {token_id!r}")
+    return token
+
+
+@router.get("/users/me", response_model=UserAnswer)
+def get_me(caller: Caller) -> User:
+    """Who you are."""
+    return caller
+
+
+@router.get("/users/{user_id}/usage", response_model=UsageAnswer)
+def get_usage(user_id: str, user: Annotated[User, Named], context: Ctx) -> Usage:
+    """What a user takes of the disk: you (`me`), or for admins anybody."""
+    return context.store.usage(user.id)
 
 
 @router.post("/users", response_model=UserAnswer)
