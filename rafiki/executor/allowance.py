@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rafiki.settings import Settings
@@ -35,7 +35,7 @@ class Allowance:
     wherever that lies.
     """
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     readable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     has_network: bool = False

@@ -6,7 +6,7 @@ import asyncio
 import signal as signals
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rafiki.entities import Failure, FailureCode
@@ -33,7 +33,7 @@ class WorkerSpec:
     cache_dir: Path | None = None
     n_threads: int = 1
     gpus: tuple[int, ...] = ()
-    allowance: Allowance = Allowance()
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 @dataclass(frozen=True)
