@@ -37,7 +37,7 @@ class Bubblewrap:
 
 @dataclass(frozen=True)
 class Ability:
-    """Something that keeps users' code harmless. Where it does not hold, `loss` says what can happen instead."""
+    """Something that keeps users' code harmless. `loss` says what can happen where it does not hold."""
 
     name: str
     holds: bool
@@ -93,42 +93,34 @@ def is_confining(confinement: str) -> bool:
 def abilities(confinement: str = "auto") -> list[Ability]:
     """What holds and what does not, under this setting on this machine."""
     sandbox = bubblewrap()
-    if confinement == "off":
-        why, remedy = " (confinement is off)", "Set RAFIKI_CONFINEMENT to auto or required."
-    else:
-        why, remedy = "", f"{sandbox.problem}. {sandbox.remedy}"
     has_sandbox = is_confining(confinement)
-
-    def needs_sandbox(name: str, loss: str) -> Ability:
-        return Ability(name, has_sandbox, "" if has_sandbox else loss + why, "" if has_sandbox else remedy)
-
+    if confinement == "off":
+        remedy = "The setting confinement is off: set it to auto or required."
+    else:
+        remedy = f"The reason: {sandbox.problem}. {sandbox.remedy}"
     return [
-        needs_sandbox(
+        Ability(
             "own view of the files",
-            "a template can read and change every file that the user whom the server runs as can, the database and "
-            "others' datasets among them",
+            has_sandbox,
+            "a template can read and change whatever the server's user can, the database and others' datasets included",
+            remedy,
         ),
-        needs_sandbox("no network", "a template can reach whatever this machine can reach"),
-        needs_sandbox(
-            "own process tree", "a template can see and signal other processes of its user, and hide its own from us"
-        ),
-        Ability("no inherited secrets", True),
-        Ability("limits on open files, file sizes, core dumps", True),
+        Ability("no network", has_sandbox, "a template can reach what this machine can reach", remedy),
+        Ability("own process tree", has_sandbox, "a template can signal the server's user's other processes", remedy),
+        Ability("clean environment", True),
+        Ability("limits on open files and file sizes", True),
         _process_limit(has_sandbox),
         _samples(),
     ]
 
 
 def _process_limit(has_sandbox: bool) -> Ability:
-    name = "limit on processes"
-    if has_sandbox and has_own_process_counts():
-        return Ability(name, True)
     loss = "processes are counted five times a second, so that a fork bomb can go on for that long"
     if has_sandbox and os.getuid() == 0:
         remedy = "Run the server as a user other than root."
     else:
-        remedy = "It needs bubblewrap, Linux 5.14 or later, and a server that does not run as root."
-    return Ability(name, False, loss, remedy)
+        remedy = "The kernel keeps to the limit with bubblewrap, Linux 5.14 or later, and a user other than root."
+    return Ability("limit on processes", has_sandbox and has_own_process_counts(), loss, remedy)
 
 
 def has_own_process_counts() -> bool:
@@ -140,7 +132,7 @@ def has_own_process_counts() -> bool:
 def _samples() -> Ability:
     own = f"/proc/self/task/{os.getpid()}/children"
     return Ability(
-        "limits on memory, CPU time, scratch space (looked at five times a second)",
+        "limits on memory, CPU time and disk space",
         os.path.exists(own),  # noqa: PTH110 (a path of the kernel's)
         "this kernel does not tell a process's children: only a worker's first process is looked at",
         "It needs a kernel with CONFIG_PROC_CHILDREN.",

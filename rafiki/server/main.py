@@ -21,6 +21,7 @@ from rafiki.constants import UserType
 from rafiki.errors import InvalidSettingsError
 from rafiki.server.app import create_app
 from rafiki.server.auth import Passwords
+from rafiki.server.confinement import report_confinement
 from rafiki.server.data_folder import locked_data_folder, remove_server_file, write_private, write_server_file
 from rafiki.server.supervisor import Supervisor
 from rafiki.settings import Settings
@@ -49,6 +50,7 @@ def run_server(settings: Settings, leave_running: bool = False) -> int:
     try:
         with locked_data_folder(settings.data_dir), _listen(settings) as listener:
             remove_server_file(settings.data_dir)  # of a server that was killed
+            report_confinement(settings)
             store = Store.open(settings)
             try:
                 store.blobs.sweep_partial()
