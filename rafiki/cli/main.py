@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -113,10 +115,15 @@ app.add_typer(deploy.app, name="deploy", rich_help_panel=_WORK)
 app.command(rich_help_panel=_WORK, epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Runs the command line; every failure that has a name ends with 1 and says name, sentence and hint."""
     try:
-        app()
+        _command()(prog_name="rafiki")
     except RafikiConnectionError as error:
         is_sign_in_over = error.status == 401 and error.name == "UnauthorizedError"
         _fail(
