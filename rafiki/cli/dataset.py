@@ -13,7 +13,6 @@ from rafiki.cli.output import (
     Columns,
     bytes_text,
     failure_text,
-    print_json,
     say,
     show_row,
     show_rows,
@@ -93,14 +92,10 @@ def preview(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """The first items of a dataset: what a query would be, and its label."""
+    """Some items from all over a dataset: what a query would be, and its label."""
     with sign_in(server) as client:
         found = client.get_dataset_preview(dataset_id(client, dataset), limit)
-    if as_json:
-        print_json(found)
-        return
-    items = found["items"] if isinstance(found, dict) else found
-    show_rows(items, {"label": "label", "query": lambda item: _short(item["query"])}, as_json)
+    show_rows(found, {"label": "label", "query": lambda item: _short(item["query"])}, as_json)
 
 
 @app.command(epilog=examples("rafiki dataset delete digits", "rafiki dataset delete digits --yes --json"))

@@ -88,7 +88,7 @@ def show_row(row: Row, as_json: bool, leave_out: Sequence[str] = ()) -> None:
 def _field(key: str, value: Any) -> str:
     if key.startswith("datetime_") or key.endswith(("_date", "_at")):
         return time_text(value)
-    if key == "size_bytes" and isinstance(value, int):
+    if key.endswith("_bytes") and isinstance(value, int):
         return f"{value:,} ({bytes_text(value)})"
     if key == "error":
         return failure_text(value)

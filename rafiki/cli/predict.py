@@ -11,7 +11,6 @@ from rafiki.cli.connect import sign_in
 from rafiki.cli.options import AppVersion, Json, Server, examples
 from rafiki.cli.output import print_json, text
 from rafiki.cli.queries import read_queries, read_query
-from rafiki.client import Client, RafikiConnectionError
 
 PREDICT_EXAMPLES = examples(
     "rafiki predict digits --query digit.png",
@@ -44,7 +43,7 @@ def predict(
     is_single = queries is None and len(asked) == 1
     with sign_in(server) as client:
         predictions = client.predict(app, queries=asked, app_version=version)
-        labels = None if as_json else _labels(client, app, version)
+        labels = None if as_json else client.get_running_inference_job(app, version).get("labels")
     if as_json:
         print_json(predictions[0] if is_single else predictions)
         return
@@ -71,14 +70,3 @@ def _are_probabilities(prediction: Any) -> bool:
         and all(isinstance(value, float) and 0 <= value <= 1 for value in prediction)
         and abs(sum(prediction) - 1) < 1e-3
     )
-
-
-def _labels(client: Client, app: str, version: int) -> Sequence[str] | None:
-    """Names of the classes, where the data that the app learnt from has them."""
-    try:
-        job = client.get_running_inference_job(app, version)
-        train_job = client.get_train_job(app, job["app_version"])
-        labels: list[str] | None = client.get_dataset(train_job["train_dataset_id"]).get("labels")
-    except RafikiConnectionError:  # nobody misses them where they cannot be had
-        return None
-    return labels

@@ -150,14 +150,16 @@ def stop(app: App, version: AppVersion = -1, server: Server = None, as_json: Jso
 def delete(
     app: App,
     version: Annotated[int, typer.Option("--version", metavar="N", min=1, help="Version of the app.")],
+    user: Annotated[str | None, typer.Option(help="Whose, where it is not yours: an email or id. For admins.")] = None,
     yes: Yes = False,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
     """Delete a train job that has ended, with its trials, their logs and parameters."""
     with sign_in(server) as client:
+        owner_id = user_id(client, user) if user else None
         confirm(f"Deleting version {version} of {app}", yes)
-        show_row(client.delete_train_job(app, version), as_json)
+        show_row(client.delete_train_job(app, version, owner_id), as_json)
 
 
 @app.command(epilog=examples("rafiki train trials digits"))

@@ -9,7 +9,7 @@ import typer
 from rafiki.cli.connect import sign_in
 from rafiki.cli.login import read_password
 from rafiki.cli.options import Json, Server, Yes, complete_user_type, confirm, examples
-from rafiki.cli.output import Columns, bytes_text, say, show_row, show_rows, time_of
+from rafiki.cli.output import Columns, show_row, show_rows, time_of
 from rafiki.cli.resolve import user_id
 
 app = typer.Typer(help="Users: create, list, ban; how much each one keeps.", no_args_is_help=True)
@@ -73,8 +73,4 @@ def usage(
     """How many bytes a user's datasets, models and trials take."""
     with sign_in(server) as client:
         used = client.get_usage(user_id(client, user) if user else None)
-    if as_json:
-        show_row(used, as_json)
-        return
-    for kind, n in used.items():
-        say(f"{kind:<20} {bytes_text(n) if isinstance(n, int) else n}")
+    show_row(used, as_json)

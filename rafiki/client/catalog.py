@@ -52,9 +52,9 @@ class Catalog(Section):
         """One dataset: also what its check found (`status`, `error`), and its statistics (`stats`)."""
         return self._run(_dataset(dataset_id))
 
-    def get_dataset_preview(self, dataset_id: str, limit: int | None = None) -> Any:
-        """The first items of a dataset, `{query, label}` each, images as data URLs; as many as the server likes."""
-        return self._run(Call[Any]("GET", f"/datasets/{part(dataset_id)}/preview", params={"limit": limit}))
+    def get_dataset_preview(self, dataset_id: str, limit: int | None = None) -> list[Row]:
+        """Some items from all over a dataset, `{query, label}` each; images are data URLs of small PNG files."""
+        return self._run(Call[list[Row]]("GET", f"/datasets/{part(dataset_id)}/preview", params={"limit": limit}))
 
     def delete_dataset(self, dataset_id: str) -> Row:
         """Deletes a dataset that no train job uses."""

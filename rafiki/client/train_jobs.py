@@ -62,9 +62,13 @@ class TrainJobs(Section):
         """Stops a train job and returns when it has stopped; no effect on one that has ended."""
         return self._run(Call[Row]("POST", f"/train_jobs/{part(app)}/{app_version}/stop", retry=Retry.ALWAYS))
 
-    def delete_train_job(self, app: str, app_version: int) -> Row:
-        """Deletes a train job that has ended and is not deployed, with its trials, their logs and parameters."""
-        return self._run(Call[Row]("DELETE", f"/train_jobs/{part(app)}/{app_version}"))
+    def delete_train_job(self, app: str, app_version: int, user_id: str | None = None) -> Row:
+        """Deletes a train job that has ended and is not deployed, with its trials, their logs and parameters.
+
+        One's own, or for admins that of the user `user_id`.
+        """
+        params = {"user_id": user_id}
+        return self._run(Call[Row]("DELETE", f"/train_jobs/{part(app)}/{app_version}", params=params))
 
     def wait_until_train_job_has_stopped(
         self, app: str, app_version: int = -1, timeout: float | None = None, progress: TrainProgress | None = None

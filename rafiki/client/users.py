@@ -40,8 +40,8 @@ class Users(Section):
         return self._run(Call[Row]("DELETE", "/users", body={"email": email}))
 
     def get_usage(self, user_id: str | None = None) -> Row:
-        """The bytes that a user's datasets, models and trials take, by kind: one's own, or anyone's for admins."""
-        return self._run(_usage(self, user_id))
+        """The bytes that a user's datasets, models and trials take: one's own (also None), or anyone's for admins."""
+        return self._run(Call[Row]("GET", f"/users/{part(user_id or 'me')}/usage"))
 
     def create_token(self, name: str, expires_in_days: float | None = None) -> Row:
         """A long-lived token for scripts: `Client(token=...)` and `RAFIKI_TOKEN` take it.
@@ -73,10 +73,3 @@ def _current_user(connection: Connection) -> Generator[Step, Any, Row | None]:
 def _forget(connection: Connection) -> Generator[Step, Any, None]:
     connection._sign_in = None
     yield from ()
-
-
-def _usage(connection: Connection, user_id: str | None) -> Generator[Step, Any, Row]:
-    if user_id is None:
-        user = yield from _current_user(connection)
-        user_id = user["id"] if user else "me"
-    return (yield from Call[Row]("GET", f"/users/{part(user_id)}/usage"))

@@ -48,11 +48,15 @@ def test_users(admin, rafiki, monkeypatch):
 
 
 def test_usage(admin, rafiki):
-    admin.on("GET /users/me", USER)
-    admin.on("GET /users/u2/usage", {"datasets": 2048, "total": 3 * 2**30})
-    assert rafiki("user", "usage").out.split() == ["datasets", "2.0", "KiB", "total", "3.0", "GiB"]
+    used = {"datasets_bytes": 2048, "total_bytes": 3 * 2**30}
+    admin.on("GET /users/me/usage", used)
+    assert rafiki("user", "usage").out.splitlines() == [
+        "datasets_bytes  2,048 (2.0 KiB)",
+        "total_bytes     3,221,225,472 (3.0 GiB)",
+    ]
     admin.on("GET /users", [USER])
-    assert rafiki("user", "usage", "X@Y", "--json").json == {"datasets": 2048, "total": 3 * 2**30}
+    admin.on("GET /users/u2/usage", used)
+    assert rafiki("user", "usage", "X@Y", "--json").json == used
 
 
 def test_tokens(admin, rafiki):

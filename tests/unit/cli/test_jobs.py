@@ -143,6 +143,8 @@ def test_train_jobs_and_their_trials(admin, rafiki, train_job):
     assert rafiki("train", "stop", "app", "--json").json == {"id": "j"}
     admin.on("DELETE /train_jobs/app/2", {"id": "j"})
     assert rafiki("train", "delete", "app", "--version", "2", "--yes", "--json").json == {"id": "j"}
+    rafiki("train", "delete", "app", "--version", "2", "--user", "x@y", "--yes")
+    assert admin.last.query == {"user_id": "u2"}
     assert rafiki("train", "delete", "app", "--yes").status == 2  # which version is not left to chance
 
 

@@ -63,8 +63,8 @@ def test_one_of_many_is_still_a_list(predictor, rafiki):
 def test_probabilities_read_as_classes_with_their_labels(admin, predictor, rafiki):
     predictor([[0.1, 0.7, 0.15, 0.05]])
     assert rafiki("predict", "app", "--query", "1").out == "class 1: 0.700, class 2: 0.150, class 0: 0.100\n"
-    admin.on("GET /train_jobs/app/1", {"id": "j", "train_dataset_id": "d"})
-    admin.on("GET /datasets/d", {"id": "d", "labels": ["cat", "dog", "owl"]})
+    job = {"id": "i", "predictor_host": f"127.0.0.1:{admin.port}", "labels": ["cat", "dog", "owl"]}
+    admin.on("GET /inference_jobs/app/-1", job)
     said = rafiki("predict", "app", "--query", "1").out
     assert said == "dog (class 1): 0.700, owl (class 2): 0.150, cat (class 0): 0.100\n"
 

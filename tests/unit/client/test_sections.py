@@ -225,3 +225,58 @@ def test_a_predictors_refusal_is_an_error_like_any_other(admin, client):
     admin.refuse("POST /predict", "InvalidQueryError", "queries[0] is no image")
     with pytest.raises(RafikiConnectionError, match=r"InvalidQueryError: queries\[0\]"):
         client.predict("app", queries=["x"])
+
+
+def test_a_dataset_with_labels_and_progress(admin, client, tmp_path):
+    (tmp_path / "d").write_bytes(b"x" * 100_000)
+    admin.on("POST /datasets", {"id": "d1"})
+    sent = []
+    client.create_dataset("n", "T", tmp_path / "d", labels=("a", "b"), progress=lambda *n: sent.append(n))
+    assert json.loads(admin.last.form["labels"]) == ["a", "b"]
+    assert sent == [(65536, 100_000), (100_000, 100_000)]
+
+
+def test_one_dataset(admin, client):
+    admin.on("GET /datasets/d", {"id": "d", "status": "READY"})
+    assert client.get_dataset("d")["status"] == "READY"
+    assert client.wait_until_dataset_is_checked("d") == {"id": "d", "status": "READY"}
+    admin.on("GET /datasets/d/preview", [{"query": 1, "label": 2}])
+    assert client.get_dataset_preview("d", limit=1) == [{"query": 1, "label": 2}]
+    assert admin.last.query == {"limit": "1"}
+    admin.on("DELETE /datasets/d", {"id": "d"})
+    assert client.delete_dataset("d") == {"id": "d"}
+
+
+def test_versions_and_checks_of_models(admin, client, tmp_path, fake_time):
+    (tmp_path / "M.py").write_text("class M: ...")
+    admin.on("POST /models", {"id": "m"})
+    client.create_model("m", "T", tmp_path / "M.py", "M", new_version=True)
+    assert admin.last.form["new_version"] == b"true"
+    admin.on("GET /models", [{"id": "m"}])
+    assert client.get_models("T") == [{"id": "m"}]
+    statuses = iter(["CHECKING", "INVALID"])
+    admin.on("GET /models/m", lambda asked: (200, {"id": "m", "status": next(statuses)}))
+    assert client.wait_until_model_is_checked("m")["status"] == "INVALID"
+
+
+def test_one_upload_and_the_end_of_a_train_job(admin, client):
+    admin.on("POST /train_jobs", {"id": "j"})
+    client.create_train_job("app", "T", "d1", None, None, models=["m"])
+    assert "val_dataset_id" not in admin.last.json
+    assert admin.last.json["budget"] == {"TIME_HOURS": 0.1, "GPU_COUNT": 0}
+    admin.on("DELETE /train_jobs/app/1", {"id": "j"})
+    assert client.delete_train_job("app", 1) == {"id": "j"}
+    client.delete_train_job("app", 1, user_id="u")
+    assert admin.last.query == {"user_id": "u"}
+
+
+def test_parameters_are_downloaded_as_they_are(admin, client, tmp_path):
+    admin.on("GET /trials/t/parameters", b"p" * 200_000)
+    seen = []
+    client.download_trial_parameters("t", tmp_path / "out", progress=lambda *n: seen.append(n))
+    assert (tmp_path / "out").read_bytes() == b"p" * 200_000
+    assert seen[-1] == (200_000, 200_000)
+    admin.refuse("GET /trials/t2/parameters", "InvalidTrialError", "no saved parameters", status=404)
+    with pytest.raises(RafikiConnectionError, match="no saved parameters"):
+        client.download_trial_parameters("t2", tmp_path / "none")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -107,7 +107,7 @@ def test_calls_about_tokens_and_usage(admin, signed_in):
     assert signed_in.get_tokens() == [{"id": "k", "name": "ci"}]
     admin.on("DELETE /tokens/k", {"id": "k"})
     assert signed_in.revoke_token("k") == {"id": "k"}
-    admin.on("GET /users/u/usage", {"datasets": 1})
+    admin.on("GET /users/me/usage", {"datasets": 1})
     assert signed_in.get_usage() == {"datasets": 1}
     admin.on("GET /users/u2/usage", {"datasets": 2})
     assert signed_in.get_usage("u2") == {"datasets": 2}
