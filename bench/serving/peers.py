@@ -33,7 +33,12 @@ class Server:
 
     @property
     def is_installed(self) -> bool:
-        return self.python.exists()
+        return not self.venv or self.mark.exists()
+
+    @property
+    def mark(self) -> Path:
+        """Says that the environment is complete."""
+        return BENCH_DIR / "venvs" / self.venv / "complete"
 
     def form_of(self, work: str) -> str:
         """BentoML's front service of an ensemble takes the plain form."""
@@ -79,15 +84,14 @@ def install(server: Server) -> None:
     """Make a peer's environment. One that could not be completed is told, and left out of the comparison."""
     if server.is_installed:
         return
-    folder = server.python.parent.parent
+    folder = server.mark.parent
     print(f"installing {' '.join(server.packages)} into {folder}", flush=True)
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", unfinished], check=True)
-    pip = [str(unfinished / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    pip = [str(server.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if subprocess.run([*pip, *server.packages], check=False).returncode:
         print(f"{server.name} cannot be installed: it is left out", flush=True)
         return
-    unfinished.rename(folder)
+    server.mark.touch()
 
 
 if __name__ == "__main__":
