@@ -31,10 +31,15 @@ import struct
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
-from rafiki.entities import Failure
+from rafiki.entities import Failure, FailureCode
 from rafiki.worker.checks import ProtocolError as ProtocolError
 from rafiki.worker.checks import clean_text, of_type
-from rafiki.worker.values import decode_values, encode_values
+from rafiki.worker.values import (
+    MAX_PREDICTION_JSON_BYTES,
+    MAX_QUERY_JSON_BYTES,
+    decode_values,
+    encode_values,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +47,9 @@ if TYPE_CHECKING:
 #: Largest body that goes over the wire itself, largest that goes by file, largest header of either.
 MAX_FRAME_BYTES = 1 << 20
 MAX_BULK_BYTES = 512 << 20
-MAX_HEADER_BYTES = 16 << 20
+MAX_HEADER_BYTES = 4 << 20
+#: Characters of a failure's message, and of its hint.
+MAX_FAILURE_CHARS = 16_384
 
 # Without what `json.dumps` and `json.loads` do around these, which counts in a prediction's 100 us.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -143,8 +150,28 @@ REQUESTS: Tuple[Type[Any], ...] = (Inspect, Train, Load, Predict, Exit)
 REPLIES: Tuple[Type[Any], ...] = (Inspected, Trained, Loaded, Predicted, Failed, Log)
 ANSWERS: Dict[Type[Any], Type[Any]] = {Inspect: Inspected, Train: Trained, Load: Loaded, Predict: Predicted}
 _KINDS: Dict[str, Type[Any]] = {kind.__name__: kind for kind in REQUESTS + REPLIES}
-#: The field of a message that travels as payload.
-_PAYLOADS: Dict[Type[Any], str] = {Predict: "queries", Predicted: "predictions"}
+#: The field of a message that travels as payload, and the most of it that may be JSON.
+_PAYLOADS: Dict[Type[Any], Tuple[str, int]] = {
+    Predict: ("queries", MAX_QUERY_JSON_BYTES),
+    Predicted: ("predictions", MAX_PREDICTION_JSON_BYTES),
+}
+#: What a worker may say of itself. The others are for us to say: some of them have a trial repeated.
+_WORKERS_CODES = frozenset(
+    {
+        FailureCode.IMPORT_ERROR,
+        FailureCode.INVALID_MODEL_CLASS,
+        FailureCode.MISSING_DEPENDENCY,
+        FailureCode.EXCEPTION,
+        FailureCode.BAD_SCORE,
+        FailureCode.BAD_PARAMETERS,
+        FailureCode.BAD_PREDICTIONS,
+        FailureCode.OUT_OF_MEMORY,
+        FailureCode.DISK_FULL,
+        FailureCode.PROCESS_LIMIT,
+        FailureCode.NETWORK_BLOCKED,
+        FailureCode.INTERNAL,
+    }
+)
 
 
 # --- encoding -----------------------------------------------------------------------------------------------------
@@ -154,11 +181,12 @@ def encode(message: Message, message_id: Optional[int]) -> bytes:
     """The body of a message. Raises `TypeError` or `ValueError` for values that have no JSON form."""
     header: Dict[str, Any] = {"kind": type(message).__name__, "id": message_id}
     payload = b""
-    payload_field = _PAYLOADS.get(type(message))
-    if payload_field is not None:
-        header["values"], payload = encode_values(getattr(message, payload_field))
+    values = _PAYLOADS.get(type(message))
+    if values is not None:
+        header["values"], payload = encode_values(getattr(message, values[0]), values[1])
     elif isinstance(message, Failed):
-        header["failure"] = {name: clean_text(text) for name, text in message.failure.to_json().items()}
+        texts = message.failure.to_json()
+        header["failure"] = {name: clean_text(text[:MAX_FAILURE_CHARS]) for name, text in texts.items()}
     elif isinstance(message, Log):
         header.update(message.__dict__, lines=[clean_text(line) for line in message.lines])
     else:
@@ -211,9 +239,10 @@ def decode(body: bytearray, allowed: Tuple[Type[Any], ...]) -> Tuple[Optional[in
         if kind not in allowed:
             raise ProtocolError(f"a {kind.__name__} is not expected from this side")
         if kind in _PAYLOADS:
-            header[_PAYLOADS[kind]] = decode_values(header.pop("values"), body, payload_at)
+            name, max_json_bytes = _PAYLOADS[kind]
+            header[name] = decode_values(header.pop("values"), body, payload_at, max_json_bytes)
         elif kind is Failed:
-            header["failure"] = Failure(**{name: of_type("str", text) for name, text in header["failure"].items()})
+            header["failure"] = _failure(header["failure"])
         else:
             for field in fields(kind):
                 of_type(str(field.type), header[field.name])
@@ -222,6 +251,13 @@ def decode(body: bytearray, allowed: Tuple[Type[Any], ...]) -> Tuple[Optional[in
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, struct.error, OverflowError) as error:
         raise ProtocolError(f"a frame that cannot be decoded ({type(error).__name__}: {error})"[:300]) from error
+
+
+def _failure(texts: Dict[str, Any]) -> Failure:
+    failure = Failure(**{name: of_type("str", text)[:MAX_FAILURE_CHARS] for name, text in texts.items()})
+    if failure.code not in _WORKERS_CODES:
+        raise ProtocolError(f"a worker that fails with {failure.code[:100]!r}")
+    return failure
 
 
 def _header(body: bytearray) -> Tuple[Dict[str, Any], int]:

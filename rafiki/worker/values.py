@@ -23,16 +23,20 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Parsed JSON takes up to twenty times its size in memory.
-MAX_JSON_BYTES = 128 << 20
+#: What `Predict` brings. Parsed JSON takes up to twenty times its size in memory, and that is the worker's.
+MAX_QUERY_JSON_BYTES = 128 << 20
+#: What `Predicted` brings, which a runner parses.
+MAX_PREDICTION_JSON_BYTES = 16 << 20
+#: A small array takes a hundred times the bytes that it has on the wire.
+MAX_ARRAYS = 1 << 20
 
 #: Plain numbers and booleans; everything else could run code or hide references.
 _DTYPE = re.compile(r"[<>|][biuf][1248]")
 _FLOAT_TYPES = {float, np.float64, np.float32}
 
 
-def encode_values(values: Union[NDArray[Any], Sequence[Any]]) -> Tuple[Dict[str, Any], bytes]:
-    """Header entry and payload. Raises `TypeError` or `ValueError` for values that have no JSON form."""
+def encode_values(values: Union[NDArray[Any], Sequence[Any]], max_json_bytes: int) -> Tuple[Dict[str, Any], bytes]:
+    """Header entry and payload. Raises `TypeError` or `ValueError` for values that have no JSON form, or a longer one."""
     if isinstance(values, np.ndarray) and _is_vectors(values):
         return {"vectors": values.shape}, np.ascontiguousarray(values, np.float64).tobytes()
     if len(values) and all(isinstance(value, np.ndarray) for value in values):
@@ -42,8 +46,8 @@ def encode_values(values: Union[NDArray[Any], Sequence[Any]]) -> Tuple[Dict[str,
             return {"dtype": _dtype_name(values[0]), "shape": [len(values), *shape]}, payload
         return {"arrays": [{"dtype": _dtype_name(value), "shape": value.shape} for value in values]}, payload
     payload = json.dumps(list(values)).encode()
-    if len(payload) > MAX_JSON_BYTES:
-        raise ValueError(f"{len(payload)} bytes of JSON, at most {MAX_JSON_BYTES} can be sent")
+    if len(payload) > max_json_bytes:
+        raise ValueError(f"{len(payload)} bytes of JSON, at most {max_json_bytes} can be sent")
     return {"json": True}, payload
 
 
@@ -76,13 +80,15 @@ def _dtype_name(array: NDArray[Any]) -> str:
     return name
 
 
-def decode_values(described: Dict[str, Any], body: bytearray, start: int) -> Union[NDArray[Any], List[Any]]:
+def decode_values(
+    described: Dict[str, Any], body: bytearray, start: int, max_json_bytes: int
+) -> Union[NDArray[Any], List[Any]]:
     """The values whose payload begins at `start` of `body`: arrays are writable views of it, so it must not be reused.
 
     Raises `ValueError`, `TypeError` or `KeyError` where header and payload do not agree.
     """
     if "json" in described:
-        if len(body) - start > MAX_JSON_BYTES:
+        if len(body) - start > max_json_bytes:
             raise ValueError(f"{len(body) - start} bytes of JSON")
         values = json.loads(body[start:])
         if not isinstance(values, list):
@@ -97,7 +103,11 @@ def decode_values(described: Dict[str, Any], body: bytearray, start: int) -> Uni
     if 0 in shape:  # a list of a billion empty arrays would fit into any frame
         raise ValueError(f"shape {shape!r}")
     array = _array(body, start, len(body), dtype, shape)
-    return array if "vectors" in described else list(array)
+    if "vectors" in described:
+        return array
+    if len(array) > MAX_ARRAYS:
+        raise ValueError(f"{len(array)} arrays")
+    return list(array)
 
 
 def _decode_arrays(described: List[Dict[str, Any]], body: bytearray, start: int) -> List[Any]:
