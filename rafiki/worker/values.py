@@ -36,7 +36,7 @@ _FLOAT_TYPES = {float, np.float64, np.float32}
 
 
 def encode_values(values: Union[NDArray[Any], Sequence[Any]], max_json_bytes: int) -> Tuple[Dict[str, Any], bytes]:
-    """Header entry and payload. Raises `TypeError` or `ValueError` for values that have no JSON form, or a longer one."""
+    """Header entry and payload. Raises `TypeError` or `ValueError` for values without a JSON form, or a longer one."""
     if isinstance(values, np.ndarray) and _is_vectors(values):
         return {"vectors": values.shape}, np.ascontiguousarray(values, np.float64).tobytes()
     if len(values) and all(isinstance(value, np.ndarray) for value in values):
