@@ -35,12 +35,16 @@ class DatasetChecks:
                 checking = asyncio.create_task(self._check(dataset), name=f"check of dataset {dataset.id}")
                 self._tasks[dataset.id] = checking
 
+    async def settled(self) -> None:
+        """Wait until none that was taken up is under check."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
     async def close(self) -> None:
         """Give up the checks under way; the next start takes them up again."""
         for task in self._tasks.values():
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
+        await self.settled()
 
     async def _check(self, dataset: Dataset) -> None:
         catalog = self._store.catalog

@@ -1,16 +1,12 @@
-"""Datasets and models: what uploads take, what they leave, what is told of them."""
+"""Models, and forms: what uploads take, what they leave, what is told of them."""
 
 from __future__ import annotations
 
-import io
 import json
-import uuid
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from rafiki.entities import Failure
 from rafiki.settings import Settings
@@ -22,79 +18,6 @@ CSV = b"a,b\r\n1,\xff\r\n"
 
 def blobs_of(settings: Settings) -> list[Path]:
     return [path for path in settings.blobs_dir.rglob("*") if path.is_file()]
-
-
-def image_files(image: bytes | None = None) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(buffer, "png")
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("images.csv", "path,class\n0.png,0\n1.png,1\n")
-        for name in ("0.png", "1.png"):
-            file.writestr(name, buffer.getvalue() if image is None else image)
-    return archive.getvalue()
-
-
-# Datasets ---------------------------------------------------------------------------------------------------------
-
-
-async def test_a_dataset_of_a_custom_task_is_taken_as_it_is(app_developer: Api, store: Store) -> None:
-    task = str(uuid.uuid4())
-    created = await ok(app_developer.post("/datasets", data={"name": "d", "task": task}, files={"dataset": CSV}))
-    assert {**created, "id": "", "datetime_created": ""} == {
-        "id": "",
-        "name": "d",
-        "task": task,
-        "size_bytes": len(CSV),
-        "datetime_created": "",
-    }
-    assert str(uuid.UUID(created["id"])) == created["id"]
-    assert created["datetime_created"].endswith("Z")
-    dataset = store.catalog.get_dataset(created["id"])
-    assert dataset is not None
-    assert store.blobs.path(dataset.blob_hash).read_bytes() == CSV
-
-
-async def test_datasets_are_listed_by_task_for_their_owner(app_developer: Api, developer: Api) -> None:
-    for task in ("A", "B"):
-        await ok(app_developer.post("/datasets", data={"name": "d", "task": task}, files={"dataset": CSV}))
-    assert len(await ok(app_developer.get("/datasets"))) == 2
-    assert len(await ok(app_developer.get("/datasets?task="))) == 2
-    assert [found["task"] for found in await ok(app_developer.get("/datasets?task=B"))] == ["B"]
-    assert await ok(developer.get("/datasets")) == []
-
-
-async def test_a_dataset_of_a_built_in_task_is_checked(app_developer: Api, settings: Settings) -> None:
-    form = {"name": "d", "task": "IMAGE_CLASSIFICATION"}
-    message = await refused(
-        app_developer.post("/datasets", data=form, files={"dataset": ("x.zip", b"no zip")}), 400, "InvalidDatasetError"
-    )
-    assert "zip" in message
-    assert str(settings.data_dir) not in message
-    assert blobs_of(settings) == []
-    await ok(app_developer.post("/datasets", data=form, files={"dataset": image_files()}))
-
-
-@pytest.mark.parametrize(
-    ("form", "missing"),
-    [({"name": "d", "task": "T"}, "dataset"), ({"name": "d"}, "task"), ({"task": "T", "name": ""}, "name")],
-)
-async def test_a_dataset_form_that_lacks_something(
-    app_developer: Api, settings: Settings, form: dict[str, str], missing: str
-) -> None:
-    for files in (None, {"dataset": CSV} if missing != "dataset" else {"other": CSV}):
-        answer = app_developer.post("/datasets", data=form, files=files)
-        assert missing in await refused(answer, 400, "InvalidDatasetError")
-    assert blobs_of(settings) == []
-
-
-@pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://x/y", "http://", "nonsense", "http://127.0.0.1:1/x", "\\"]
-)
-async def test_urls_that_cannot_be_fetched(app_developer: Api, settings: Settings, url: str) -> None:
-    form = {"name": "d", "task": "T", "dataset_url": url}
-    await refused(app_developer.post("/datasets", data=form), 400, "InvalidDatasetError")
-    assert blobs_of(settings) == []
 
 
 # Models -----------------------------------------------------------------------------------------------------------
@@ -114,7 +37,7 @@ async def test_a_model_is_taken_at_once_and_checked_later(
     developer: Api, supervision: NotedSupervision, store: Store
 ) -> None:
     created = await ok(create_model(developer, docker_image="image:1", dependencies='{"numpy": "1.0"}'))
-    assert created == {"id": created["id"], "user_id": developer.user.id, "name": "M"}
+    assert created == {"id": created["id"], "user_id": developer.user.id, "name": "M", "version": 1}
     assert supervision.n_wakes == 1
 
     model = await ok(developer.get(f"/models/{created['id']}"))
@@ -178,13 +101,25 @@ async def test_which_models_are_available(developer: Api, app_developer: Api, ad
 async def test_delete_a_model(developer: Api, admin: Api, world: World) -> None:
     model = world.model(developer)
     answer = await ok(developer.delete(f"/models/{model.id}"))
-    assert answer == {"id": model.id, "user_id": developer.user.id, "name": model.name}
+    assert answer == {"id": model.id, "user_id": developer.user.id, "name": model.name, "version": 1}
     await refused(developer.get(f"/models/{model.id}"), 404, "InvalidModelError")
     await refused(developer.delete(f"/models/{model.id}"), 404, "InvalidModelError")
 
     used = world.model(developer, "used")
     world.train_job(developer, model=used)
-    await refused(admin.delete(f"/models/{used.id}"), 409, "ModelUsedError")
+    assert "'app' (version 1)" in await refused(admin.delete(f"/models/{used.id}"), 409, "ModelUsedError")
+
+
+async def test_versions_of_a_model(developer: Api) -> None:
+    await ok(create_model(developer))
+    assert "new_version" in await refused(create_model(developer), 409, "DuplicateModelNameError")
+    await refused(create_model(developer, new_version="false"), 409, "DuplicateModelNameError")
+    await refused(create_model(developer, new_version="maybe"), 400, "InvalidModelError")
+    second = await ok(create_model(developer, new_version="true"))
+    assert (second["name"], second["version"]) == ("M", 2)
+    await refused(create_model(developer, new_version="1", task="U"), 400, "InvalidModelError")
+    assert [model["version"] for model in await ok(developer.get("/models"))] == [1, 2]
+    assert [model["version"] for model in await ok(developer.get("/models/available"))] == [1, 2]
 
 
 # Forms ------------------------------------------------------------------------------------------------------------

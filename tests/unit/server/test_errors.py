@@ -101,6 +101,6 @@ async def test_the_description_tells_of_errors_and_tokens(nobody: Api, app: Fast
     assert set(create["responses"]) == {"200", "4XX", "5XX"}
     assert "security" not in document["paths"]["/tokens"]["post"]
     upload = document["paths"]["/datasets"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(upload["properties"]) == {"name", "task", "dataset_url", "dataset"}
+    assert set(upload["properties"]) == {"name", "task", "dataset_url", "labels", "dataset"}
     file = document["paths"]["/trials/{trial_id}/parameters"]["get"]["responses"]["200"]["content"]
     assert set(file) == {"application/octet-stream"}

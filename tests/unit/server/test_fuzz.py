@@ -12,17 +12,26 @@ from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import booleans
 from schemathesis import Case, GenerationMode
 
+from rafiki.store import Store
 from tests.unit.server.api import Api, World
 
 N_EXAMPLES = 5  # per route, of calls by its description and of others
 TYPES = {"application/json", "application/octet-stream", "text/plain"}
 
 
-def test_no_request_breaks_the_server(app: FastAPI, sign_in: Callable[..., Api], world: World) -> None:
+def test_no_request_breaks_the_server(app: FastAPI, sign_in: Callable[..., Api], world: World, store: Store) -> None:
     superadmin = sign_in("SUPERADMIN")
     train_job = world.train_job(superadmin)
     trial = world.trial(train_job, 1, 0.5, b"params")
-    known = {"app": "app", "version": "-1", "model_id": train_job.model_ids[0], "trial_id": trial.id}
+    known = {
+        "app": "app",
+        "version": "-1",
+        "model_id": train_job.model_ids[0],
+        "trial_id": trial.id,
+        "dataset_id": train_job.train_dataset_id,
+        "user_id": superadmin.user.id,
+        "token_id": store.users.add_token(superadmin.user.id, "hash", None, "nightly"),
+    }
     n_answers: Counter[int] = Counter()
 
     def fuzz(case: Case, is_there: bool) -> None:

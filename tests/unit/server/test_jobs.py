@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rafiki.entities import DatasetPart
 from rafiki.settings import Settings
 from rafiki.store import Store
 from tests.unit.server.api import Api, NotedSupervision, World, ok, refused
@@ -78,7 +79,7 @@ async def test_a_train_job_as_a_form(app_developer: Api, job_body: dict[str, Any
         ({"model_ids": ["unknown"]}, 404, "InvalidModelError"),
         ({"train_dataset_id": "unknown"}, 404, "InvalidDatasetError"),
         ({"val_dataset_id": "unknown"}, 404, "InvalidDatasetError"),
-        ({"val_dataset_id": None}, 400, "InvalidRequestError"),
+        ({"val_dataset_id": None}, 400, "InvalidDatasetError"),  # nobody knows how to split one of a custom task
         ({"task": "U"}, 400, "InvalidDatasetError"),
         ({"task": ""}, 400, "InvalidRequestError"),
         ({"app": ""}, 400, "InvalidRequestError"),
@@ -136,6 +137,50 @@ async def test_stop_a_train_job(developer: Api, world: World, supervision: Noted
     assert "stopped" in trial_now["error"]["message"]
     await ok(developer.post("/train_jobs/app/1/stop"))
     assert await ok(developer.get("/train_jobs/app/1")) == stopped
+
+
+async def test_delete_a_train_job(
+    developer: Api, admin: Api, app_developer: Api, world: World, store: Store, supervision: NotedSupervision
+) -> None:
+    job = world.train_job(developer)
+    trial = world.trial(job, 1, 0.5, b"params")
+    assert "is STARTED" in await refused(developer.delete("/train_jobs/app/1"), 409, "TrainJobUsedError")
+    store.train_jobs.stop(job.id)
+    await ok(developer.post("/inference_jobs", json={"app": "app"}))
+    assert "is deployed" in await refused(developer.delete("/train_jobs/app/1"), 409, "TrainJobUsedError")
+    await ok(developer.post("/inference_jobs/app/-1/stop"))
+    await refused(app_developer.delete("/train_jobs/app/1"), 404, "InvalidTrainJobError")
+    of_developer = {"user_id": developer.user.id}
+    await refused(app_developer.delete("/train_jobs/app/1", params=of_developer), 403, "UnauthorizedError")
+    await refused(admin.delete("/train_jobs/app/1"), 404, "InvalidTrainJobError")
+
+    answer = await ok(admin.delete("/train_jobs/app/1", params=of_developer))
+    assert answer == {"id": job.id, "app": "app", "app_version": 1}
+    assert supervision.stopped[-1] == job.id  # no process of it was left
+    assert (await ok(developer.get("/train_jobs/app")), await ok(developer.get("/inference_jobs/app"))) == ([], [])
+    await refused(developer.get(f"/trials/{trial.id}"), 404, "InvalidTrialError")
+    await refused(developer.delete("/train_jobs/app/1"), 404, "InvalidTrainJobError")
+    await ok(developer.delete(f"/datasets/{job.train_dataset_id}"))
+    assert world.train_job(developer).app_version == 2
+
+
+async def test_a_job_of_one_dataset_is_for_the_platform_to_split(
+    app_developer: Api, world: World, store: Store
+) -> None:
+    dataset = world.dataset(app_developer, "TABULAR_REGRESSION")
+    model = world.model(app_developer, task="TABULAR_REGRESSION")
+    body = {"app": "a", "task": "TABULAR_REGRESSION", "train_dataset_id": dataset.id, "model_ids": [model.id]}
+    for i, val_dataset_id in enumerate([None, ""], start=1):
+        created = await ok(app_developer.post("/train_jobs", json=body | {"val_dataset_id": val_dataset_id}))
+        job = await ok(app_developer.get(f"/train_jobs/a/{i}"))
+        assert (job["val_dataset_id"], job["split"]) == (None, None)
+        store.train_jobs.stop(created["id"])
+    process = store.jobs.get_process(created["id"])
+    assert process is not None
+    split = {"train": DatasetPart("aa" * 32, 7), "holdout": DatasetPart("bb" * 32, 2)}
+    store.train_jobs.set_split(created["id"], process.epoch, split)
+    job = await ok(app_developer.get("/train_jobs/a/-1"))
+    assert job["split"] == {"train": {"n_items": 7}, "holdout": {"n_items": 2}}
 
 
 @pytest.mark.parametrize("version", ["0", "2", "-2", "x", "1.0", "99999999999999999999", "--1", "²"])

@@ -1,4 +1,4 @@
-"""Signing in; creating, listing and banning users."""
+"""Signing in, tokens for scripts, disk use; creating, listing and banning users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from rafiki.settings import Settings
 from rafiki.store import Store
-from tests.unit.server.api import Api, ok, refused
+from tests.unit.server.api import Api, World, ok, refused
 from tests.unit.server.conftest import PASSWORD
 
 
@@ -103,3 +103,50 @@ async def test_who_bans_whom(superadmin: Api, admin: Api, developer: Api, sign_i
     assert banned["banned_date"].endswith("Z")
     await refused(ban(admin, developer.user.email), 409, "UserAlreadyBannedError")
     await ok(ban(superadmin, other_admin.user.email))
+
+
+# Tokens for scripts -------------------------------------------------------------------------------------------------
+
+
+async def test_the_life_of_a_long_lived_token(app: FastAPI, developer: Api, admin: Api) -> None:
+    created = await ok(developer.post("/tokens/long_lived", json={"name": "nightly"}))
+    assert (created["name"], created["expires_at"]) == ("nightly", None)
+    script = Api(app, created["token"])
+    assert (await ok(script.get("/users/me")))["id"] == developer.user.id
+    short = await ok(developer.post("/tokens/long_lived", json={"name": "short", "expires_in_days": 0.5}))
+    assert short["expires_at"].endswith("Z")
+    listed = await ok(script.get("/tokens"))
+    assert [token["name"] for token in listed] == ["nightly", "short"]
+    assert all("token" not in token for token in listed)
+    await refused(admin.delete(f"/tokens/{created['id']}"), 404, "InvalidTokenError")
+    revoked = await ok(developer.delete(f"/tokens/{created['id']}"))
+    assert revoked["id"] == created["id"]
+    await refused(script.get("/users/me"), 401, "UnauthorizedError")
+    await refused(developer.delete(f"/tokens/{created['id']}"), 404, "InvalidTokenError")
+    assert [token["name"] for token in await ok(developer.get("/tokens"))] == ["short"]
+
+
+@pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "x", "expires_in_days": 0}, {"name": "x" * 1001}])
+async def test_long_lived_tokens_that_are_refused(developer: Api, body: dict[str, object]) -> None:
+    await refused(developer.post("/tokens/long_lived", json=body), 400, "InvalidRequestError")
+    assert await ok(developer.get("/tokens")) == []
+
+
+# Disk use -----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_user_takes_of_the_disk(developer: Api, app_developer: Api, admin: Api, world: World) -> None:
+    world.trial(world.train_job(developer), 1, 0.5, b"params")
+    usage = await ok(developer.get("/users/me/usage"))
+    assert usage == {
+        "datasets_bytes": 8,
+        "splits_bytes": 0,
+        "models_bytes": len(b"class M: pass\n"),
+        "params_bytes": len(b"params"),
+        "logs_bytes": 0,
+        "total_bytes": 28,
+    }
+    assert await ok(admin.get(f"/users/{developer.user.id}/usage")) == usage
+    assert (await ok(app_developer.get("/users/me/usage")))["total_bytes"] == 0
+    await refused(app_developer.get(f"/users/{developer.user.id}/usage"), 403, "UnauthorizedError")
+    await refused(admin.get("/users/nobody/usage"), 404, "InvalidUserError")
