@@ -49,6 +49,7 @@ test-system: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/start.py
+	$(BIN)/python bench/datasets.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

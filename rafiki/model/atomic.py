@@ -13,7 +13,7 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     temporary_path = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary_path, "wb") as file:
+        with open(temporary_path, "w+b") as file:
             yield file
         os.replace(temporary_path, path)
     except BaseException:

@@ -11,7 +11,9 @@ import contextlib
 import io
 import os
 import re
+import struct
 import zipfile
+import zlib
 from typing import IO, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, Type
 
 from rafiki.errors import InvalidDatasetFormatException
@@ -26,6 +28,9 @@ MAX_READ_FLOOR = 256 << 20
 MAX_CLASS = 2**31 - 1
 
 _PIECE_BYTES = 1 << 20
+#: Of what stands before a member's bytes: the signature, the lengths of the name and of what follows it.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_ENCRYPTED = 1
 _CLASS = re.compile(r"[0-9]+")
 
 
@@ -80,8 +85,30 @@ class Archive:
     def read(self, name: str) -> bytes:
         """One member's bytes. `name` must be in the archive."""
         self._count_read(name)
+        data = self._read_plainly(self._members[name])
+        if data is not None:
+            return data
         with self._reading(name):
             return self._zip.read(self._members[name])
+
+    def _read_plainly(self, info: zipfile.ZipInfo) -> Optional[bytes]:
+        """The bytes of a member that is intact and of a usual kind, several times faster than `zipfile` reads it.
+
+        None where it is not: `zipfile` then reads it, or says what is wrong."""
+        is_plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & _ENCRYPTED
+        if not is_plain or info.compress_size > self.size_bytes:
+            return None
+        try:
+            self._file.seek(info.header_offset)
+            signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+            self._file.seek(name_bytes + extra_bytes, os.SEEK_CUR)
+            data = self._file.read(info.compress_size)
+            if info.compress_type == zipfile.ZIP_DEFLATED:
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, info.file_size + 1)
+        except (struct.error, zlib.error, ValueError, OSError, OverflowError):
+            return None
+        is_intact = signature == b"PK\3\4" and len(data) == info.file_size and zlib.crc32(data) == info.CRC
+        return data if is_intact else None
 
     def extract(self, name: str, path: str) -> None:
         """Writes one member's bytes to the file `path`, its folder made where needed; there whole or not at all.
@@ -179,6 +206,8 @@ class Archive:
 
     def check_path(self, name: str, row: int, column: str, suffixes: Sequence[str]) -> str:
         """The member's name that a cell of the index file names: relative, inside the archive, of a known kind."""
+        if name in self._members and ".." not in name and name[0] != "/" and name.lower().endswith(tuple(suffixes)):
+            return name
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts:
             self.fail_at(row, column, f"expected a path inside the archive, relative to its root, got {shorten(name)}")

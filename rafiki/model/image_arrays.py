@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from rafiki.model.dataset_images import BICUBIC
+from rafiki.model.image_decoding import BICUBIC
 
 if TYPE_CHECKING:
     from PIL.Image import Image

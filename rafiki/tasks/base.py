@@ -54,6 +54,10 @@ class Task(ABC):
         """What people want to know of a dataset at a glance, as JSON: `n_items`, and more by task. `{}` if unknown."""
         return {}
 
+    def write_example(self, path: str) -> bool:
+        """Writes a tiny dataset for a template to be tried out on. False: nothing is known of the task's format."""
+        return False
+
     def preview(self, path: str, limit: int) -> List[Dict[str, Any]]:
         """At most `limit` items from all over a dataset, as JSON that a page can show: `{"query", "label"}`."""
         return []

@@ -11,8 +11,8 @@ import numpy as np
 
 from rafiki.model.dataset_archive import Archive
 from rafiki.model.dataset_corpus import CorpusDataset
-from rafiki.model.dataset_images import ImageRow, open_image_archive, read_image, read_image_rows, read_image_size
 from rafiki.model.dataset_tabular import TabularFile, read_columns, scan_columns, sort_class_values
+from rafiki.model.image_archive import ImageRow, open_image_archive, read_image, read_image_rows, read_image_size
 from rafiki.model.tabular_schema import NUMBER, TEXT, TabularColumn, to_plain
 
 #: Lists of counts end after this many.

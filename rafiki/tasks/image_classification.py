@@ -8,8 +8,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 import numpy as np
 
 from rafiki.errors import InvalidQueryError
-from rafiki.model.dataset_images import open_image_archive, read_image, read_image_rows
-from rafiki.tasks import describing, splitting
+from rafiki.model.image_archive import open_image_archive, read_image, read_image_rows
+from rafiki.tasks import describing, examples, splitting
 from rafiki.tasks.base import TrainArgs
 from rafiki.tasks.probabilities import ProbabilityTask
 
@@ -26,6 +26,10 @@ class ImageClassification(ProbabilityTask):
     def check_structure(self, path: str) -> None:
         with open_image_archive(path) as archive:
             read_image_rows(archive)
+
+    def write_example(self, path: str) -> bool:
+        examples.write_images(path)
+        return True
 
     def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         sizes: Set[Tuple[int, int]] = set()

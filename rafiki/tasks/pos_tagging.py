@@ -10,7 +10,7 @@ import numpy as np
 from rafiki.errors import InvalidPredictionError, InvalidQueryError
 from rafiki.model.dataset_archive import Archive
 from rafiki.model.dataset_corpus import CorpusDataset, read_sentence_lines
-from rafiki.tasks import describing, splitting
+from rafiki.tasks import describing, examples, splitting
 from rafiki.tasks.base import Task, TrainArgs, check_counts, to_json_value
 
 
@@ -22,6 +22,10 @@ class PosTagging(Task):
             _, sentences = read_sentence_lines(archive, ["tag"])
             if next(sentences, None) is None:
                 archive.fail("corpus.tsv has no sentences; expected at least one token")
+
+    def write_example(self, path: str) -> bool:
+        examples.write_sentences(path)
+        return True
 
     def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         CorpusDataset(path)

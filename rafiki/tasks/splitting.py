@@ -11,9 +11,9 @@ from rafiki.errors import InvalidDatasetFormatException
 from rafiki.model.atomic import new_file
 from rafiki.model.dataset_archive import Archive
 from rafiki.model.dataset_corpus import read_sentence_lines
-from rafiki.model.dataset_images import open_image_archive, read_image_rows
 from rafiki.model.dataset_tabular import TabularFile
 from rafiki.model.dataset_writers import add_member, new_archive
+from rafiki.model.image_archive import open_image_archive, read_image_rows
 
 
 def assign_parts(labels: Sequence[Hashable], fractions: Sequence[float], seed: int) -> List[int]:

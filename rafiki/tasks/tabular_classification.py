@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Hashable, Iterator, Sequence, Tuple
 
 from rafiki.model.dataset_tabular import TabularDataset, merge_class_values
-from rafiki.tasks import describing
+from rafiki.tasks import describing, examples
 from rafiki.tasks.base import TrainArgs
 from rafiki.tasks.probabilities import ProbabilityTask
 from rafiki.tasks.tabular import TabularTask
@@ -24,6 +24,10 @@ class TabularClassification(TabularTask, ProbabilityTask):
         class_values = merge_class_values(dataset.class_values, *(other.class_values for other in known))
         queries = (query for query, _ in dataset)
         return zip(queries, dataset.class_numbers(class_values).tolist())
+
+    def write_example(self, path: str) -> bool:
+        examples.write_table(path, is_regression=False)
+        return True
 
     def stats(self, path: str) -> Dict[str, Any]:
         return {**super().stats(path), **describing.class_stats(path)}

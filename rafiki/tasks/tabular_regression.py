@@ -10,6 +10,7 @@ import numpy as np
 from rafiki.errors import InvalidPredictionError
 from rafiki.model.dataset_tabular import TabularDataset, TabularFile, scan_columns
 from rafiki.model.tabular_schema import NUMBER, TabularSchema
+from rafiki.tasks import examples
 from rafiki.tasks.base import TrainArgs, check_counts, to_json_value
 from rafiki.tasks.tabular import TabularTask
 
@@ -23,6 +24,10 @@ class TabularRegression(TabularTask):
         schema = self._load(others[0], train_args).schema if others else None
         dataset = self._load(path, train_args, schema)
         return zip((query for query, _ in dataset), dataset.targets.tolist())
+
+    def write_example(self, path: str) -> bool:
+        examples.write_table(path, is_regression=True)
+        return True
 
     def _check_columns(self, file: TabularFile) -> None:
         if not any(column.type == NUMBER for column in scan_columns(file)):

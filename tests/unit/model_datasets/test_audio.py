@@ -1,5 +1,4 @@
 import io
-import os
 import tempfile
 import wave
 from pathlib import Path
@@ -38,7 +37,7 @@ def test_gives_a_frame_and_the_files_it_names(two_files: str, tmp_path: Path) ->
     # A path opens as it is, and also joined to the folder that the template gave.
     for path, content in zip(audios.df["wav_filename"], (wav(100), wav(20)), strict=True):
         assert Path(path).read_bytes() == content
-        assert Path(os.path.join(tmp_path, "elsewhere", path)).read_bytes() == content
+        assert (tmp_path / "elsewhere" / path).read_bytes() == content
     extracted = sorted(path.name for path in (tmp_path / "new" / "folder").rglob("*") if path.is_file())
     assert extracted == ["one.wav", "two.WAV"]
 
