@@ -94,6 +94,8 @@ async def preview_dataset(
     """
     if dataset.status == DatasetStatus.INVALID and dataset.error is not None:
         raise InvalidDatasetError(f"dataset {dataset.name!r} is INVALID: {dataset.error.message}", dataset.error.hint)
+    if isinstance(get_task(dataset.task), CustomTask):
+        return []
     path = await run_in_threadpool(context.store.blobs.path, dataset.blob_hash)
     try:
         return await context.checker.preview(dataset.task, path, limit)
