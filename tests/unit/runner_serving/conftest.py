@@ -55,18 +55,22 @@ class Template(BaseModel):
 """
 
 
+#: The address of an environment that is the tests' own interpreter.
+ENVIRONMENT = "of-the-tests"
+
+
 @dataclass
 class Platform:
     settings: Settings
     store: Store
     user_id: str
 
-    def add_model(self, name: str, source: str = TEMPLATE, dependencies: dict[str, str] | None = None) -> str:
+    def add_model(self, name: str, source: str = TEMPLATE, environment: str = ENVIRONMENT) -> str:
+        catalog = self.store.catalog
         source_hash = self.store.blobs.put_bytes(source.encode())
-        model = self.store.catalog.create_model(
-            self.user_id, name, "custom", "Template", dependencies, "PRIVATE", None, source_hash
-        )
-        self.store.catalog.set_model_ready(model.id, "{}")
+        model = catalog.create_model(self.user_id, name, "custom", "Template", None, "PRIVATE", None, source_hash)
+        catalog.set_model_environment(model.id, environment, "lock")
+        catalog.set_model_ready(model.id, "{}")
         return model.id
 
     def train(self, *trials: tuple[str, float], params_n: int | None = None) -> TrainJob:
@@ -159,9 +163,18 @@ def _free_ports(n: int) -> str:
     raise AssertionError("no free ports")
 
 
+def _make_environment(folder: Path) -> None:
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (folder / "rafiki.lock").touch()
+
+
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
-    settings = Settings(data_dir=tmp_path, predictor_ports=_free_ports(3), cores=4, gpus=3)
+    settings = Settings(data_dir=tmp_path, predictor_ports=_free_ports(3), cores=4, gpus=3, confinement="off")
+    _make_environment(settings.environments_dir / ENVIRONMENT)
     for folder in (settings.run_dir, settings.scratch_dir, settings.logs_dir):
         folder.mkdir(parents=True)
     store = Store.open(settings)

@@ -47,7 +47,7 @@ async def test_the_best_of_each_model_answer_until_they_are_told_to_stop(platfor
 
 async def test_a_job_none_of_whose_members_can_load_ends(platform: Platform, start: Start) -> None:
     broken = platform.add_model("Broken")
-    lacking = platform.add_model("Lacking", dependencies={"no-such-thing": "1.0"})
+    lacking = platform.add_model("Lacking", environment="removed")
     job = platform.deploy(platform.train((broken, 0.5), (lacking, 0.4), params_n=77))
     runner = await start(job)
     assert await runner.until_exit() == 0
@@ -57,7 +57,7 @@ async def test_a_job_none_of_whose_members_can_load_ends(platform: Platform, sta
     assert ended.error is not None
     assert ended.error.code == FailureCode.NO_MEMBERS
     assert "Broken: " in ended.error.message and "parameters of another trial" in ended.error.message
-    assert "Lacking: " in ended.error.message and "no-such-thing" in ended.error.message
+    assert "Lacking: " in ended.error.message and "environment removed is not there" in ended.error.message
 
 
 async def test_neither_a_broken_member_nor_a_taken_port_keeps_others_from_answering(
