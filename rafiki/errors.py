@@ -172,9 +172,14 @@ class NewerDatabaseError(RafikiError):
 
 
 class InvalidModelClassError(RafikiError):
-    """A model template that breaks a rule; the message is one sentence that says which, with the line if known."""
+    """A model template that breaks a rule. The message is a sentence that says where, what is wrong and what right
+    looks like; `code` (a `FailureCode`) is the kind of rule."""
 
     status = 400
+
+    def __init__(self, message: str, hint: Optional[str] = None, code: str = "INVALID_MODEL_CLASS") -> None:
+        super().__init__(message, hint)
+        self.code = code
 
 
 class InvalidDatasetFormatException(RafikiError):  # noqa: N818 (the contract's name)

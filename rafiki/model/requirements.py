@@ -67,6 +67,20 @@ _RULES: Dict[str, _Rule] = {
 }
 
 
+# By normalised name: the distributions that may be installed for a dependency, besides the one of its own name.
+_BUILDS: Dict[str, Tuple[str, ...]] = {
+    "tensorflow": ("tensorflow-cpu", "tensorflow-gpu"),
+    "xgboost": ("xgboost-cpu",),
+    "singa": ("singa-cpu", "singa-gpu"),
+}
+
+
+def distributions_of(name: str) -> Tuple[str, ...]:
+    """Normalised names of the distributions that are the dependency `name`: its own, and those of its builds."""
+    key = normalized_name(name)
+    return (key, *_BUILDS.get(key, ()))
+
+
 def install_plan(dependencies: Optional[Mapping[str, str]], gpu: bool = False) -> InstallPlan:
     """The plan for `{name: version}`; a version may be empty, which is any.
 

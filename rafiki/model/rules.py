@@ -76,15 +76,18 @@ def check_model_class(cls: Type[BaseModel], train_args: Optional[Mapping[str, An
         if name in missing:
             continue
         if name == "train" and train_args is not None:
-            keywords = {**method.keywords, **train_args}
-            call = f"train(path, {', '.join(f'{keyword}=...' for keyword in keywords)})"
-            problems += _check_method(cls, name, method._replace(keywords=keywords, call=call), is_partial=False)
-        else:
-            problems += _check_method(cls, name, method, is_partial=name == "train")
+            method = _with_train_args(method, train_args)
+        problems += _check_method(cls, name, method, is_partial=name == "train" and train_args is None)
     problems += _check_static(cls, "teardown")
     if "get_knob_config" not in missing:
         problems += _check_static(cls, "get_knob_config") or _check_knob_config(cls)
     return problems
+
+
+def _with_train_args(train: _Method, train_args: Mapping[str, Any]) -> _Method:
+    keywords = {**train.keywords, **train_args}
+    call = f"train(path, {', '.join(f'{name}=...' for name in keywords)})"
+    return train._replace(keywords=keywords, call=call)
 
 
 def _missing(cls: type, name: str) -> str:
