@@ -89,7 +89,7 @@ def _field(key: str, value: Any) -> str:
     if key.startswith("datetime_") or key.endswith(("_date", "_at")):
         return time_text(value)
     if key.endswith("_bytes") and isinstance(value, int):
-        return f"{value:,} ({bytes_text(value)})"
+        return bytes_text(value) if value < 1024 else f"{value:,} bytes ({bytes_text(value)})"
     if key == "error":
         return failure_text(value)
     return text(value)

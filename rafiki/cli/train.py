@@ -39,15 +39,15 @@ _COLUMNS: Columns = {
     "stopped": time_of("datetime_stopped"),
     "id": "id",
 }
-_TRIAL_COLUMNS: Columns = {
+_BEST_COLUMNS: Columns = {
     "model": "model_name",
     "no": "no",
     "status": "status",
     "score": "score",
     "seconds": seconds_text,
     "knobs": knobs_text,
-    "id": "id",
 }
+_TRIAL_COLUMNS: Columns = {**_BEST_COLUMNS, "id": "id"}
 
 
 @app.command(
@@ -193,6 +193,6 @@ def _show_end(client: Client, job: Row, as_json: bool) -> None:
         print_json(job)
     else:
         found: list[dict[str, Any]] = client.get_best_trials_of_train_job(job["app"], job["app_version"], 5)
-        show_rows(found, _TRIAL_COLUMNS, as_json, nothing="No trial was completed.")
+        show_rows(found, _BEST_COLUMNS, as_json, nothing="No trial was completed.")
     if job["status"] != TrainJobStatus.STOPPED:
         raise TrainJobFailedError(f"the train job of {job['app']} ended {job['status']}: {failure_text(job['error'])}")

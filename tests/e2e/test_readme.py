@@ -22,6 +22,7 @@ def test_the_readmes_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["readme"])
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in [name for name in os.environ if name.startswith("RAFIKI_")]:
         monkeypatch.delenv(name)
     text = (ROOT / "README.md").read_text().replace("3900", str(free_port()))

@@ -51,8 +51,8 @@ def test_usage(admin, rafiki):
     used = {"datasets_bytes": 2048, "total_bytes": 3 * 2**30}
     admin.on("GET /users/me/usage", used)
     assert rafiki("user", "usage").out.splitlines() == [
-        "datasets_bytes  2,048 (2.0 KiB)",
-        "total_bytes     3,221,225,472 (3.0 GiB)",
+        "datasets_bytes  2,048 bytes (2.0 KiB)",
+        "total_bytes     3,221,225,472 bytes (3.0 GiB)",
     ]
     admin.on("GET /users", [USER])
     admin.on("GET /users/u2/usage", used)
@@ -80,7 +80,7 @@ def test_datasets_are_listed_and_shown(admin, rafiki, monkeypatch):
     admin.on(f"GET /datasets/{DATASET['id']}", DATASET)
     for named in ("digits", DATASET["id"]):
         shown = rafiki("dataset", "show", named).out
-        assert "size_bytes        2,048 (2.0 KiB)" in shown
+        assert "size_bytes        2,048 bytes (2.0 KiB)" in shown
         assert "n_items: 3" in shown
 
 

@@ -101,7 +101,7 @@ def test_a_train_job_is_watched_in_lines_where_there_is_no_terminal(admin, rafik
         "app version 2 RUNNING: SkDt 0 done, 1 running, best score -",
         "app version 2 STOPPED: SkDt 2 done, 0 running, 1 failed, best score 0.75",
     ]
-    assert lines[4].split() == ["SkDt", "1", "COMPLETED", "0.75", "1.5", "depth=3,", "kind=[a]", "t1"]
+    assert lines[4].split() == ["SkDt", "1", "COMPLETED", "0.75", "1.5", "depth=3,", "kind=[a]"]
 
 
 def test_a_train_job_is_started_and_watched(admin, rafiki, train_job):
