@@ -24,10 +24,11 @@ def normalize_images(
 
     `images` are N x H x W (one channel) or N x H x W x channels; the result is float64 of that shape. `mean` and `std`
     come back as lists with one Python float per channel; those not given are the images' own. Where `std` is 0, the
-    result is 0 for images equal to the mean. No images come back as they are, and so do `mean` and `std` then.
+    result is 0 for images equal to the mean. No images come back as they are, with the `mean` and `std` that were
+    given, as lists, or None.
     """
     if len(images) == 0:
-        return images, mean, std
+        return images, _as_list(mean), _as_list(std)
     array = np.asarray(images)
     if array.ndim not in (3, 4):
         raise ValueError(f"expected images as an array N x H x W or N x H x W x channels, got the shape {array.shape}")
@@ -79,8 +80,12 @@ def _moments(rows: np.ndarray, n_channels: int) -> Tuple[List[float], List[float
     return mean, [value**0.5 / 255.0 for value in variance]
 
 
+def _as_list(values: Any) -> Optional[List[float]]:
+    return None if values is None else [float(value) for value in np.atleast_1d(values)]
+
+
 def _per_channel(values: Any, n_channels: int, name: str) -> List[float]:
-    floats = [float(value) for value in np.atleast_1d(values)]
+    floats = _as_list(values) or []
     if len(floats) not in (1, n_channels):
         raise ValueError(f"`{name}` has {len(floats)} values; expected one per channel, {n_channels}")
     return floats if len(floats) == n_channels else floats * n_channels
@@ -114,13 +119,24 @@ def load_images(image_paths: Sequence[str], mode: str = "RGB") -> np.ndarray:
 
 
 def to_pillow(image: Any) -> Image:
-    """An array of 0..255, H x W or H x W x channels, as a Pillow image."""
+    """An array of 0..255, H x W or H x W x channels, as a Pillow image. Raises `ValueError` for other values."""
     from PIL import Image as PillowImage
 
-    array = np.asarray(image, dtype=np.uint8)
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        array = _to_bytes(array)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     return PillowImage.fromarray(np.ascontiguousarray(array))
+
+
+def _to_bytes(array: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        converted = array.astype(np.uint8)
+    wrong = converted != array  # out of range wraps around, fractions are cut off
+    if wrong.any():
+        raise ValueError(f"an image has the value {array[wrong][0]}; expected whole numbers from 0 to 255")
+    return converted
 
 
 def _stack(arrays: List[np.ndarray], expected: str) -> np.ndarray:

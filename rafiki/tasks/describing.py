@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections import Counter
-from typing import Any, Dict, Hashable, Iterable, List, Tuple
+from typing import Any, Dict, Hashable, Iterable, List, Optional, Tuple
 
 import numpy as np
 
@@ -122,9 +123,7 @@ def _describe_column(column: TabularColumn, values: np.ndarray) -> Dict[str, Any
     present = values[~is_missing]
     described: Dict[str, Any] = {"name": column.name, "type": column.type, "n_missing": int(is_missing.sum())}
     if column.type == NUMBER and len(present):
-        with np.errstate(over="ignore"):
-            mean = to_plain(np.float64(present.mean())) if np.isfinite(present.mean()) else None
-        described.update(min=float(present.min()), max=float(present.max()), mean=mean)
+        described.update(min=float(present.min()), max=float(present.max()), mean=_mean(present))
     if column.type in (NUMBER, TEXT):
         described["n_distinct"] = len(set(present.tolist()))
     else:
@@ -132,6 +131,12 @@ def _describe_column(column: TabularColumn, values: np.ndarray) -> Dict[str, Any
         described["n_distinct"] = len(counts)
         described["values"] = [{"value": _cut(value), "n": n} for value, n in counts.most_common(_MAX_VALUES)]
     return described
+
+
+def _mean(values: np.ndarray) -> Optional[float]:
+    with np.errstate(over="ignore"):
+        mean = float(values.mean())
+    return mean if math.isfinite(mean) else None  # of huge numbers, which are no JSON
 
 
 def _count_classes(classes: Iterable[Hashable]) -> List[Dict[str, Any]]:

@@ -52,6 +52,9 @@ def test_no_images() -> None:
     assert images is nothing
     assert (mean, std) == ([0.5], [0.1])
     assert dataset.normalize_images(nothing) == ([], None, None)
+    images, mean, std = dataset.normalize_images(np.empty((0, 4, 4)), np.array([0.5, 1]), (2, 3))
+    assert images.shape == (0, 4, 4)
+    assert json.loads(json.dumps([mean, std])) == [[0.5, 1], [2, 3]]
 
 
 def test_images_stay_as_they_were(random_images: np.ndarray) -> None:
@@ -71,6 +74,10 @@ def test_transforms_size_and_mode(random_images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="image 1 has the shape"):
         dataset.transform_images(nested)
     assert len(dataset.transform_images([], image_size=4)) == 0
+    assert dataset.transform_images(random_images.astype(float)).dtype == np.uint8
+    for wrong in (-1, 256, 0.5, float("nan")):
+        with pytest.raises(ValueError, match="expected whole numbers from 0 to 255"):
+            dataset.transform_images([[[0, wrong], [3, 4]]])
 
 
 def test_queries_are_transformed_as_datasets_are(random_images: np.ndarray, tmp_path: Path) -> None:
