@@ -1,5 +1,16 @@
 """What a model's code runs in."""
 
-from rafiki.environment.builder import Environment, resolve_environment, worker_part
+from rafiki.environment.build import BuiltEnvironment, EnvironmentBuilder
+from rafiki.environment.environment import Environment, find_environment
+from rafiki.environment.folder import EnvironmentFolder, EnvironmentInfo
+from rafiki.environment.worker_part import worker_part
 
-__all__ = ["Environment", "resolve_environment", "worker_part"]
+__all__ = [
+    "BuiltEnvironment",
+    "Environment",
+    "EnvironmentBuilder",
+    "EnvironmentFolder",
+    "EnvironmentInfo",
+    "find_environment",
+    "worker_part",
+]

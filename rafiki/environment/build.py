@@ -1,0 +1,212 @@
+"""Builds the environments of models: resolved, installed and locked by uv, whole or not there, and one for all who ask
+for the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rafiki.environment import conda
+from rafiki.environment.failures import build_error, packages_without_wheels, unavailable_packages
+from rafiki.environment.folder import EnvironmentFolder
+from rafiki.environment.hints import find_hint
+from rafiki.environment.interpreters import Interpreter, find_interpreter
+from rafiki.environment.lock import Basis, Lock, lock_installed
+from rafiki.environment.sources import installer_variables, local_links, whence
+from rafiki.environment.uv import InstallerFailed, OnLine, Uv
+from rafiki.errors import EnvironmentBuildError
+from rafiki.model.requirements import InstallPlan, install_plan, normalized_name
+from rafiki.settings import Settings
+
+#: What every model has.
+_ALWAYS = ("requests", "numpy", "Pillow")
+
+Progress = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class BuiltEnvironment:
+    """`address` names it; `lock` is what it can be built from again, years later."""
+
+    address: str
+    lock: str
+
+
+class EnvironmentBuilder:
+    """Must be used in the main thread. A build that is cancelled is killed, and leaves nothing.
+
+    Environments are for GPUs where the machine has any: such builds run without one, too.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = EnvironmentFolder(settings.environments_dir)
+        self._settings = settings
+        self._is_gpu = settings.gpus > 0
+        self._uv = Uv(installer_variables(settings))
+        self._may_build = {normalized_name(name) for name in settings.package_builds.replace(",", " ").split()}
+
+    async def build(self, dependencies: Mapping[str, str] | None, progress: Progress) -> BuiltEnvironment:
+        """The environment that has `dependencies` (`{name: version}`): there already, or built now.
+
+        `progress` is told what is being done. Raises `EnvironmentBuildError`: which dependency cannot be had, why, and
+        what can.
+        """
+        plan = self._plan(dependencies)
+        interpreter = await find_interpreter(plan.python)
+        requirements = _with_always(plan.requirements)
+        basis = Basis(interpreter.version, self._is_gpu, self._torch_backend(plan), conda=conda.arguments(plan))
+        key = self._key(requirements, basis, interpreter)
+        async with self.folder.locked(key):
+            address = self.folder.recall(key)
+            if address is None:
+                await progress("resolving")
+                with self._named_failures():
+                    address = await self._build(requirements, basis, interpreter, progress)
+                self.folder.remember(key, address)
+            return BuiltEnvironment(address, self.folder.lock(address).text)
+
+    async def restore(self, lock_text: str, progress: Progress) -> None:
+        """Build an environment again from its lock, unless it is there. Raises `EnvironmentBuildError`."""
+        lock = Lock.parse(lock_text)
+        async with self.folder.locked(lock.address):
+            if self.folder.is_built(lock.address):
+                return
+            await progress(f"installing {lock.n_packages} packages")
+            with self._named_failures():
+                await self._rebuild(lock)
+
+    # What to build ----------------------------------------------------------------------------------------------------
+
+    def _plan(self, dependencies: Mapping[str, str] | None) -> InstallPlan:
+        try:
+            return install_plan(dependencies, self._is_gpu)
+        except (TypeError, ValueError) as error:
+            raise EnvironmentBuildError(f"The dependencies are malformed: {error}.") from error
+
+    def _torch_backend(self, plan: InstallPlan) -> str | None:
+        """Where PyTorch comes from: without GPUs its own index of CPU builds, unless a folder of wheels has it."""
+        if self._is_gpu:
+            return None
+        declared = [
+            requirement for requirement in plan.requirements if requirement.startswith(("torch==", "torchvision=="))
+        ]
+        wheels = [wheel.name for folder in local_links(self._uv.variables) for wheel in folder.glob("torch*.whl")]
+        is_local = declared and all(
+            any(re.match(rf"{re.escape(one.replace('==', '-'))}[+-]", wheel) for wheel in wheels) for one in declared
+        )
+        return None if is_local else "cpu"
+
+    def _key(self, requirements: list[str], basis: Basis, interpreter: Interpreter) -> str:
+        request = [
+            requirements,
+            vars(basis),
+            str(interpreter.path),
+            sorted(self._may_build),
+            whence(self._uv.variables),
+        ]
+        return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:24]
+
+    # Building ---------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _named_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            limit_s = self._settings.environment_time_limit_s
+            hint = "A larger RAFIKI_ENVIRONMENT_TIME_LIMIT_S gives it more time."
+            raise EnvironmentBuildError(f"Building the environment took longer than {limit_s:g} s.", hint) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise build_error(str(error), "") from error
+
+    async def _build(self, requirements: list[str], basis: Basis, interpreter: Interpreter, progress: Progress) -> str:
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.environment_time_limit_s):
+                    return await self._build_as(requirements, basis, interpreter, progress)
+            except InstallerFailed as failed:
+                missing = {normalized_name(name) for name in packages_without_wheels(failed.messages)}
+                from_source = tuple(sorted(missing & self._may_build - set(basis.from_source)))
+                if not from_source:
+                    await progress("looking for what could be installed instead")
+                    raise await self._named(failed, interpreter, basis) from failed
+                basis = replace(basis, from_source=(*basis.from_source, *from_source))
+
+    async def _build_as(
+        self, requirements: list[str], basis: Basis, interpreter: Interpreter, progress: Progress
+    ) -> str:
+        with self.folder.staging() as staging:
+            python = await self._make_python(staging, basis, interpreter)
+            install = ("pip", "install", "--python", str(python), *basis.flags(), "--", *requirements)
+            await self._uv.run(*install, on_line=_telling(progress))
+            lock = await lock_installed(self._uv, python, basis)
+            self.folder.adopt(staging, lock)
+        return lock.address
+
+    async def _rebuild(self, lock: Lock) -> None:
+        interpreter = await _interpreter_of(lock.basis)
+        try:
+            async with asyncio.timeout(self._settings.environment_time_limit_s):
+                with self.folder.staging() as staging:
+                    python = await self._make_python(staging, lock.basis, interpreter)
+                    sync = ("pip", "sync", "-", "--python", str(python), "--require-hashes", *lock.basis.flags())
+                    try:
+                        await self._uv.run(*sync, text=lock.requirements, offline=True)  # mostly all is in the cache
+                    except InstallerFailed:
+                        await self._uv.run(*sync, text=lock.requirements)
+                    self.folder.adopt(staging, lock)
+        except InstallerFailed as failed:
+            raise build_error(failed.messages, interpreter.minor) from failed
+
+    async def _make_python(self, staging: Path, basis: Basis, interpreter: Interpreter) -> Path:
+        if basis.conda:
+            return await conda.create(staging, basis.conda, self._uv.variables)
+        make = ("venv", staging, "--python", interpreter.path, "--relocatable", "--allow-existing", "--no-project")
+        await self._uv.run(*make, "--quiet")
+        return staging / "bin" / "python"
+
+    async def _named(self, failed: InstallerFailed, interpreter: Interpreter, basis: Basis) -> EnvironmentBuildError:
+        error = build_error(failed.messages, interpreter.minor)
+        unavailable = unavailable_packages(failed.messages)
+        hint = await find_hint(self._uv, unavailable, interpreter, basis) if unavailable else ""
+        return EnvironmentBuildError(error.message, hint or error.hint)
+
+
+def _with_always(requirements: list[str]) -> list[str]:
+    declared = {normalized_name(re.split(r"[\[=<>!~ ]", requirement)[0]) for requirement in requirements}
+    return [*requirements, *(name for name in _ALWAYS if normalized_name(name) not in declared)]
+
+
+async def _interpreter_of(basis: Basis) -> Interpreter:
+    """The interpreter that a lock was made for, or a later one of the same minor version."""
+    try:
+        return await find_interpreter(basis.python)
+    except EnvironmentBuildError:
+        return await find_interpreter(".".join(basis.python.split(".")[:2]))
+
+
+def _telling(progress: Progress) -> OnLine:
+    """Tells `progress` of the installer's steps."""
+    step = "resolving"
+
+    async def on_line(line: str) -> None:
+        nonlocal step
+        resolved = re.match(r"Resolved (\d+) packages?", line)
+        fetched = re.match(r"(Downloading|Building) (.+)", line)
+        if resolved:
+            step = f"installing {resolved[1]} packages"
+            await progress(step)
+        elif fetched:
+            await progress(f"{step}: {fetched[1].lower()} {fetched[2]}")
+
+    return on_line
