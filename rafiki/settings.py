@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     model_tryout_time_limit_s: float = Field(60.0, gt=0, description="longest that a trial on generated data may take")
     environment_time_limit_s: float = Field(1800.0, gt=0, description="longest that building an environment may take")
     member_load_time_limit_s: float = Field(600.0, gt=0, description="longest that loading a member may take")
+    keep_params_of_best: int = Field(
+        10, ge=1, description="trials per model and job whose parameters are kept, best first (the latest's always are)"
+    )
     max_failures_in_row: int = Field(3, ge=1, description="failed trials in a row before a model is given up")
     predict_time_limit_s: float = Field(30.0, gt=0, description="deadline of one prediction request")
     max_predict_body_bytes: int = Field(64 * 2**20, gt=0)

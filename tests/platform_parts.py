@@ -31,14 +31,18 @@ class Parts:
         self.user: User = self.store.users.create("developer@rafiki", "hash", "MODEL_DEVELOPER")
 
     def add_model(
-        self, model_class: str = "Steps", source: bytes | None = None, dependencies: dict[str, str] | None = None
+        self,
+        model_class: str = "Steps",
+        source: bytes | None = None,
+        dependencies: dict[str, str] | None = None,
+        task: str = "ANY",
     ) -> Model:
         source = (TEMPLATES / "Steps.py").read_bytes() if source is None else source
         n_models = len(self.store.catalog.list_models(self.user.id))
         model = self.store.catalog.create_model(
             user_id=self.user.id,
             name=f"{model_class}-{n_models}",
-            task="ANY",
+            task=task,
             model_class=model_class,
             dependencies=dependencies or {},
             access_right="PRIVATE",

@@ -32,16 +32,23 @@ class Ensemble:
     def __init__(self, task: Task, plans: Sequence[MemberPlan], policy: ServingPolicy) -> None:
         self._task = task
         self._policy = policy
+        self._outcomes: list[asyncio.Future[bool]] = []
         self.members = [Member(index, plan, policy) for index, plan in enumerate(plans)]
 
     async def open(self) -> bool:
         """Start all members. Returns when the first one is ready: True; or when none could be started: False."""
-        pending = {member.open(self) for member in self.members}
+        self._outcomes = [member.open(self) for member in self.members]
+        pending = set(self._outcomes)
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             if any(outcome.result() for outcome in done):
                 return True
         return False
+
+    async def settled(self) -> None:
+        """Wait until each member is ready, or could not be started at its first attempt."""
+        if self._outcomes:
+            await asyncio.wait(self._outcomes)
 
     async def close(self) -> None:
         await asyncio.gather(*(member.close() for member in self.members))

@@ -53,6 +53,7 @@ class ModelTuning:
         self._repeats: deque[tuple[Attempt, Failure | None]] = deque()  # with what ended the attempt before
         self._durations_s: list[float] = []
         self._shared: list[SharedParams] = []
+        self._forgotten: set[str] = set()  # ids of trials whose parameters are no longer saved
 
     def replay(self, trials: Iterable[Trial]) -> None:
         """Take in the stored trials of this model, in order of number and attempt; none may be running."""
@@ -124,6 +125,26 @@ class ModelTuning:
             return max(scored, key=lambda params: params.score or 0.0, default=None)
         return shared[-1] if shared else None
 
+    def sharable_trial_ids(self) -> set[str]:
+        """The trials whose cached parameters a proposal may ask for next, from whichever worker."""
+        found: set[str] = set()
+        for shared in (self._shared, *self._shared_by_worker().values()):
+            scored = [params for params in shared if params.score is not None]
+            best = max(scored, key=lambda params: params.score or 0.0, default=None)
+            found.update(params.trial_id for params in (*shared[-1:], best) if params is not None)
+        return found
+
+    def _shared_by_worker(self) -> dict[str, list[SharedParams]]:
+        by_worker: dict[str, list[SharedParams]] = {}
+        for params in self._shared:
+            by_worker.setdefault(params.worker_id, []).append(params)
+        return by_worker
+
+    def forget_params(self, trial_ids: Iterable[str]) -> None:
+        """The parameters of these trials are no longer saved."""
+        self._forgotten.update(trial_ids)
+        self._shared = [params for params in self._shared if params.trial_id not in self._forgotten]
+
     # What became of it ------------------------------------------------------------------------------------------------
 
     def completed(
@@ -153,7 +174,8 @@ class ModelTuning:
 
     def _note_completed(self, trial: Trial, proposal: Proposal, score: float | None, params_hash: str | None) -> None:
         self.n_completed += 1
-        if params_hash is not None and proposal.to_cache_params:
+        # (One that ended while worse ones were forgotten may be among these.)
+        if params_hash is not None and proposal.to_cache_params and trial.id not in self._forgotten:
             self._shared.append(SharedParams(trial.id, trial.worker_id, score, params_hash))
 
     def _note_failed(self, failure: Failure | None) -> None:

@@ -24,6 +24,7 @@ from rafiki.errors import FencedError
 from rafiki.executor import LocalExecutor
 from rafiki.predictor import Ensemble, PredictorApp, PredictorServer, ServingPolicy, listen
 from rafiki.runner.context import RunnerArguments, RunnerContext
+from rafiki.runner.holdout import score_on_holdout
 from rafiki.runner.members import MemberPlans
 from rafiki.settings import Settings
 from rafiki.store import Store
@@ -68,6 +69,7 @@ class ServeRunner:
     async def _serve(self, ensemble: Ensemble) -> None:
         opening = asyncio.create_task(ensemble.open())
         stopping = asyncio.create_task(self._context.stopping.wait())
+        scoring: asyncio.Task[None] | None = None
         try:
             await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not opening.done():
@@ -81,10 +83,24 @@ class ServeRunner:
             await self._context.db(self._store.inference_jobs.mark_running, self._job.id, self._context.epoch)
             logger.info("job %s can answer at %s", self._job.id, self._job.predictor_host)
             tune_garbage_collection()
+            scoring = asyncio.create_task(self._score(ensemble))
             await stopping
         finally:
+            if scoring is not None:
+                scoring.cancel()
+                await asyncio.wait({scoring})  # also for the process that it may have
             opening.cancel()
             stopping.cancel()
+
+    async def _score(self, ensemble: Ensemble) -> None:
+        """Once no more members can be hoped for, for the score is the whole ensemble's."""
+        try:
+            await ensemble.settled()
+            await score_on_holdout(self._context, self._job, ensemble.predict)
+        except FencedError:  # another runner has the job, or it has ended
+            self._context.stopping.set()
+        except Exception:  # queries are answered whatever becomes of the score
+            logger.exception("job %s could not be scored", self._job.id)
 
     async def _fail(self, failure: Failure) -> None:
         logger.error("job %s ends: %s", self._job.id, failure.message)

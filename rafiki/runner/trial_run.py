@@ -18,6 +18,7 @@ from rafiki.runner.active_clock import ActiveClock
 from rafiki.runner.context import RunnerContext
 from rafiki.runner.job_datasets import JobDatasets
 from rafiki.runner.model_tuning import ModelTuning
+from rafiki.runner.retention import ParamsRetention
 from rafiki.runner.slot_leases import SLOTS_CHANGED, SlotLeases
 from rafiki.runner.trial_logs import TrialLogs
 from rafiki.runner.worker_pool import WorkerPlace, WorkerPool
@@ -65,6 +66,7 @@ class TrialRuns:
         self._slots = slots
         self._on_change = on_change
         self._logs = TrialLogs(context)
+        self._retention = ParamsRetention(context)
         n_kept = max(context.settings.cores, min(len(job.model_ids), 8))
         readable = (datasets.train_path, datasets.val_path)
         self._pool = WorkerPool(context.settings, executor, job.id, context.epoch, readable, n_kept)
@@ -203,6 +205,8 @@ class TrialRuns:
         )
         duration_s = time.monotonic() - run.started
         run.tuning.completed(run.trial, run.proposal, outcome.score, params_hash, duration_s)
+        if params_hash is not None:
+            await self._retention.apply(run.tuning)
         return ended.keeps_slot
 
     async def _record_failure(self, run: TrialRun, failure: Failure) -> bool:

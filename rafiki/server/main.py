@@ -35,6 +35,7 @@ _N_THREADS = 16
 #: What open requests get to end when the server stops.
 _REQUESTS_GRACE_S = 5
 _BACKLOG = 1024
+_SWEEP_INTERVAL_S = 900.0
 
 
 def run_server(settings: Settings, leave_running: bool = False) -> int:
@@ -80,13 +81,27 @@ async def _serve(settings: Settings, store: Store, listener: socket.socket, leav
     loop = asyncio.get_running_loop()
     for signal_no in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_no, server.handle_exit, signal_no, None)
+    sweeping = asyncio.create_task(_sweep_forever(store), name="sweep of blobs")
     try:
         await supervisor.start()
         await server.serve(sockets=[listener])
     finally:
+        sweeping.cancel()
         remove_server_file(settings.data_dir)
         await web.close()
         await supervisor.close(leave_running)
+
+
+async def _sweep_forever(store: Store) -> None:
+    """Bytes that no row refers to any more go while the server runs, too."""
+    while True:
+        await asyncio.sleep(_SWEEP_INTERVAL_S)
+        try:
+            n_deleted = await asyncio.to_thread(store.sweep_blobs)
+            if n_deleted:
+                logger.info("%d unused blobs were deleted", n_deleted)
+        except Exception:  # the next sweep may do better; the server must not end for it
+            logger.exception("unused blobs could not be swept")
 
 
 class _Server(uvicorn.Server):

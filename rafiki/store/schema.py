@@ -255,6 +255,7 @@ trials = Table(
     Column("datetime_started", UtcDateTime, nullable=False),
     Column("datetime_stopped", UtcDateTime),
     Index("ix_trials_job_id_seq", "job_id", "seq"),
+    Index("ix_trials_saved", "job_id", "model_id", "is_params_saved"),
     Index("ix_trials_attempt", "job_id", "model_id", "no", "attempt", unique=True),
 )
 

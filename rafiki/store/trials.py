@@ -114,9 +114,10 @@ class Trials(TrialLogs):
         """Of a model's trials, all but the `n_best` by score, the latest, and those in `needed` no longer have saved
         parameters: their ids, and what the hashes were.
 
-        Those that a running trial started from stay too. Without effect on a job that is deployed.
+        Those that a running trial started from stay too. Without effect on a job that is deployed. It is on the disk
+        with the next trial that ends: their bytes must not be deleted before that.
         """
-        with self._db.write() as c:
+        with self._db.write(durable=False) as c:
             check_epoch(c, job_id, epoch)
             forgotten = choose_forgotten(c, job_id, model_id, n_best, needed)
             if forgotten:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import random
 import resource
 import sys
@@ -33,6 +34,9 @@ from rafiki.worker.keeper import die_with_parent
 
 _MAX_OPEN_FILES = 64
 _MAX_WARNINGS = 20
+#: Somebody looks at an empty page until these are done; all else gives way to trials and predictions.
+_WAITED_FOR = ("structure", "preview")
+_NICE = 10
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ def main(order_json: str) -> int:
     if order.parent_pid is not None:
         die_with_parent(order.parent_pid)
     _limit_resources(order)
+    if order.action not in _WAITED_FOR:
+        os.nice(_NICE)
     try:
         answer = {"result": ACTIONS[order.action](get_task(order.task), order.path, **order.arguments)}
     except RafikiError as error:

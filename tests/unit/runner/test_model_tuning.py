@@ -14,7 +14,7 @@ from rafiki.runner.active_clock import ActiveClock
 from rafiki.runner.model_tuning import MAX_ATTEMPTS, ModelTuning
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MODEL = Model("m", "u", "Net", "ANY", "Net", {}, "PRIVATE", None, "hash", "READY", None, [], "{}", NOW)
+MODEL = Model("m", "u", "Net", 1, "ANY", "Net", {}, "PRIVATE", None, "hash", "READY", None, [], "{}", NOW)
 RAISED = Failure("EXCEPTION", "ValueError: no")
 KILLED = Failure("KILLED", "signal 9")
 INTERRUPTED = Failure("INTERRUPTED", "the platform stopped")
@@ -158,6 +158,22 @@ def test_shared_params_are_those_that_the_proposal_asks_for() -> None:
     assert hash_of(ParamsType.LOCAL_BEST) == "h1"
     assert hash_of(ParamsType.LOCAL_RECENT) == "h3"
     assert hash_of(ParamsType.LOCAL_BEST, "c") is None
+
+
+def test_forgotten_params_are_not_shared_and_those_that_may_be_asked_for_are_named() -> None:
+    tuning = make_tuning(9)
+    scores = [("a", 0.4), ("b", 0.9), ("a", 0.3), ("b", 0.1), ("b", 0.2)]
+    for no, (worker_id, score) in enumerate(scores, 1):
+        proposal = Proposal(no, {"x": 0.1}, to_cache_params=True)
+        tuning.completed(trial_of(proposal, worker_id=worker_id), proposal, score, f"h{no}", 1.0)
+    assert tuning.sharable_trial_ids() == {"1-1", "2-1", "3-1", "5-1"}  # the best and the latest of each worker
+    tuning.forget_params(["2-1", "6-1"])
+    assert tuning.sharable_trial_ids() == {"1-1", "3-1", "5-1"}
+    shared = tuning.shared_params(ParamsType.GLOBAL_BEST, "a")
+    assert shared is not None and shared.params_hash == "h1"
+    late = Proposal(6, {"x": 0.1}, to_cache_params=True)  # it ended while worse ones were forgotten, itself among them
+    tuning.completed(trial_of(late), late, 1.0, "h6", 1.0)
+    assert "6-1" not in tuning.sharable_trial_ids()
 
 
 def test_the_budgets_clock_runs_only_while_trials_do() -> None:

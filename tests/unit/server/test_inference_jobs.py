@@ -11,8 +11,6 @@ from rafiki.settings import Settings
 from rafiki.store import Store
 from tests.unit.server.api import Api, NotedSupervision, World, ok, refused
 
-TIMES = {"datetime_started", "datetime_stopped"}
-
 
 async def test_the_life_of_an_inference_job(
     developer: Api, world: World, store: Store, supervision: NotedSupervision, settings: Settings

@@ -235,6 +235,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_trials_attempt", "trials", ["job_id", "model_id", "no", "attempt"], unique=True)
     op.create_index("ix_trials_job_id_seq", "trials", ["job_id", "seq"], unique=False)
+    op.create_index("ix_trials_saved", "trials", ["job_id", "model_id", "is_params_saved"], unique=False)
     op.create_index(op.f("ix_trials_params_hash"), "trials", ["params_hash"], unique=False)
     op.create_index(op.f("ix_trials_predictions_hash"), "trials", ["predictions_hash"], unique=False)
     op.create_table(
