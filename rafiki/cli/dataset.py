@@ -18,7 +18,6 @@ from rafiki.cli.output import (
     show_rows,
     text,
     time_of,
-    transfer,
 )
 from rafiki.cli.resolve import dataset_id
 from rafiki.client.steps import Row
@@ -67,9 +66,8 @@ def create(
     if (file is None) == (url is None):
         raise typer.BadParameter("give either a FILE or --url")
     with sign_in(server) as client:
-        with transfer(f"Uploading {name}", as_json) as progress:
-            names = labels.split(",") if labels else None
-            dataset = client.create_dataset(name, task, file, url, names, progress)
+        names = labels.split(",") if labels else None
+        dataset = client.create_dataset(name, task, file, url, names, progress=not as_json)
         if wait:
             dataset = client.wait_until_dataset_is_checked(dataset["id"])
     _show(dataset, as_json)

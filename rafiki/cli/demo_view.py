@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from rafiki.client.progress import TrainProgress
 from rafiki.client.steps import Row
-from rafiki.client.train_jobs import TrainProgress
 from rafiki.constants import TrialStatus
 
 _SHADES = " .:-=+*#%@"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rafiki.client.steps import ByteProgress, Row
+from rafiki.client.steps import Row
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,17 +142,3 @@ def failure_text(failure: Row | None) -> str:
 
 def knobs_text(trial: Row) -> str:
     return ", ".join(f"{name}={text(value)}" for name, value in trial["proposal"]["knobs"].items())
-
-
-@contextmanager
-def transfer(what: str, as_json: bool) -> Iterator[ByteProgress | None]:
-    """What to call with the bytes of a file that goes up or down: a bar, where a person looks; else None."""
-    if as_json or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(to_stderr=True), transient=True) as bars:
-        bar = bars.add_task(what, total=None)
-        yield lambda n_done, n_all: bars.update(bar, completed=n_done, total=n_all)

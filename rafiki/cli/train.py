@@ -20,7 +20,6 @@ from rafiki.cli.output import (
     time_of,
 )
 from rafiki.cli.resolve import dataset_id, model_id, user_id
-from rafiki.cli.training_view import watching
 from rafiki.client import Client
 from rafiki.client.steps import Row
 from rafiki.constants import BudgetOption, TrainJobStatus
@@ -183,8 +182,7 @@ def best(
 
 
 def _watch(client: Client, app: str, version: int, as_json: bool, timeout: float | None = None) -> None:
-    with watching(as_json) as progress:
-        job = client.wait_until_train_job_has_stopped(app, version, timeout, progress)
+    job = client.wait_until_train_job_has_stopped(app, version, timeout, progress=not as_json)
     _show_end(client, job, as_json)
 
 

@@ -10,7 +10,7 @@ import typer
 from rafiki.cli.connect import sign_in
 from rafiki.cli.log_view import LogPrinter
 from rafiki.cli.options import Json, Server, examples
-from rafiki.cli.output import Columns, bytes_text, print_json, say, show_row, show_rows, transfer
+from rafiki.cli.output import Columns, bytes_text, print_json, say, show_row, show_rows
 
 app = typer.Typer(help="Trials: knobs and score, logs, trained parameters.", no_args_is_help=True)
 
@@ -51,9 +51,9 @@ def params(
     as_json: Json = False,
 ) -> None:
     """A trial's trained parameters: what there is, or with --out all of it in a file."""
-    with sign_in(server) as client, transfer("Downloading", as_json) as progress:
+    with sign_in(server) as client:
         if out is not None:
-            client.download_trial_parameters(trial, out, progress)
+            client.download_trial_parameters(trial, out, progress=not as_json)
         else:
             found = [_described(name, value) for name, value in client.get_trial_parameters(trial).items()]
     if out is None:

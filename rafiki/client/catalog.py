@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rafiki.client.progress import of_transfer
 from rafiki.client.section import Section
 from rafiki.client.steps import ByteProgress, Call, Download, Row, Step, Upload, part
 from rafiki.constants import DatasetStatus, ModelAccessRight, ModelStatus
@@ -23,11 +24,12 @@ class Catalog(Section):
         dataset_path: FilePath | None = None,
         dataset_url: str | None = None,
         labels: Sequence[str] | None = None,
-        progress: ByteProgress | None = None,
+        progress: ByteProgress | bool | None = None,
     ) -> Row:
         """Uploads a dataset in its task's format: a local file, sent as it is read, or one at a URL.
 
-        `labels` are names for the classes 0, 1, ...; `progress` is called with the bytes sent and the file's size.
+        `labels` are names for the classes 0, 1, ...; `progress` is called with the bytes sent and the file's size, or
+        True: it shows a bar.
         The server checks the format at once and every item after that: `get_dataset` says with what outcome
         (`status`, `error`), `wait_until_dataset_is_checked` waits for it.
         """
@@ -39,10 +41,8 @@ class Catalog(Section):
             "dataset_url": dataset_url or None,
             "labels": None if labels is None else json.dumps(list(labels)),
         }
-        upload = None
-        if dataset_path:
-            upload = Upload("dataset", _local_file(dataset_path, "dataset_path"), "dataset", progress)
-        return self._run(Call[Row]("POST", "/datasets", form=form, upload=upload))
+        path = _local_file(dataset_path, "dataset_path") if dataset_path else None
+        return self._run(_upload_dataset(form, path, progress))
 
     def get_datasets(self, task: str | None = None) -> list[Row]:
         """One's own datasets, of one task or of all."""
@@ -141,6 +141,12 @@ class Catalog(Section):
 
 def available_models(task: str | None) -> Call[list[Row]]:
     return Call("GET", "/models/available", params={"task": task})
+
+
+def _upload_dataset(form: Row, path: Path | None, progress: ByteProgress | bool | None) -> Generator[Step, Any, Row]:
+    with of_transfer(f"Uploading {form['name']}", progress) as report:
+        upload = Upload("dataset", path, "dataset", report) if path else None
+        return (yield from Call[Row]("POST", "/datasets", form=form, upload=upload))
 
 
 def _dataset(dataset_id: str) -> Call[Row]:

@@ -13,7 +13,7 @@ ANSWER_TIMEOUT = "AnswerTimeoutError"
 #: What answered is not Rafiki.
 INVALID_ANSWER = "InvalidAnswerError"
 
-_UNAVAILABLE = 503
+_AWAY = (502, 503, 504)  # of the server, or of a proxy before one that is starting
 
 
 class RafikiConnectionError(ConnectionError):
@@ -34,8 +34,8 @@ class RafikiConnectionError(ConnectionError):
 
     @property
     def is_outage(self) -> bool:
-        """Whether asking again later may well succeed: nobody was there, the connection broke, or a 503."""
-        return self.name in (SERVER_UNREACHABLE, CONNECTION_LOST) or self.status == _UNAVAILABLE
+        """Whether asking again later may well succeed: nobody was there, the connection broke, or it was busy."""
+        return self.name in (SERVER_UNREACHABLE, CONNECTION_LOST) or self.status in _AWAY
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.name, self.message, self.hint, self.status)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from rafiki.client.catalog import available_models
 from rafiki.client.connection import Connection
+from rafiki.client.progress import TrainProgress, of_train_job
 from rafiki.client.section import Section
 from rafiki.client.steps import Call, Retry, Row, Step, part
 from rafiki.client.trials import all_trials
 from rafiki.constants import BudgetOption, TrainJobStatus
-
-#: Called with a train job and its trials, newest first.
-TrainProgress = Callable[[Row, list[Row]], None]
 
 _DEFAULT_BUDGET = {BudgetOption.TIME_HOURS: 0.1, BudgetOption.GPU_COUNT: 0}
 _LIVE = {TrainJobStatus.STARTED, TrainJobStatus.RUNNING}
@@ -71,12 +69,17 @@ class TrainJobs(Section):
         return self._run(Call[Row]("DELETE", f"/train_jobs/{part(app)}/{app_version}", params=params))
 
     def wait_until_train_job_has_stopped(
-        self, app: str, app_version: int = -1, timeout: float | None = None, progress: TrainProgress | None = None
+        self,
+        app: str,
+        app_version: int = -1,
+        timeout: float | None = None,
+        progress: TrainProgress | bool | None = None,
     ) -> Row:
         """Waits until a train job runs no more; the job as it then is, `STOPPED` or `ERRORED`.
 
-        `progress` is called with the job and its trials each time they are asked for, and at the end.
-        A server that is away for up to a minute is waited for. `TimeoutError` after `timeout` seconds.
+        `progress` is called with the job and its trials each time they are asked for, and at the end; True shows
+        how it goes, in a table on a terminal, elsewhere in lines. A server that is away for up to a minute is waited
+        for. `TimeoutError` after `timeout` seconds.
         """
         return self._run(_until_stopped(self, app, app_version, timeout, progress))
 
@@ -93,16 +96,17 @@ def _create(body: Row, models: list[str] | None) -> Generator[Step, Any, Row]:
 
 
 def _until_stopped(
-    connection: Connection, app: str, app_version: int, timeout: float | None, progress: TrainProgress | None
+    connection: Connection, app: str, app_version: int, timeout: float | None, progress: TrainProgress | bool | None
 ) -> Generator[Step, Any, Row]:
     job = yield from _train_job(app, app_version)
     version = job["app_version"]  # the one that was the latest at the start, whatever is started meanwhile
-
-    def ask() -> Generator[Step, Any, Row | None]:
-        now = yield from _train_job(app, version)
-        if progress is not None:
-            progress(now, (yield from all_trials(app, version)))
-        return None if now["status"] in _LIVE else now
-
     what = f"the train job of {app} (version {version}) still runs"
-    return (yield from connection.polling.until(ask, timeout, what))
+    with of_train_job(progress) as show:
+
+        def ask() -> Generator[Step, Any, Row | None]:
+            now = yield from _train_job(app, version)
+            if show is not None:
+                show(now, (yield from all_trials(app, version)))
+            return None if now["status"] in _LIVE else now
+
+        return (yield from connection.polling.until(ask, timeout, what))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,20 +39,20 @@ class BlockingConnection(Connection):
             self._http = None
 
     def _run(self, steps: Steps[T]) -> T:
-        effects = self._effects(steps)
-        resume: Callable[[], Effect] = partial(next, effects)
-        while True:
-            try:
-                effect = resume()
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            try:
-                answer = self._carry_out(effect)
-            except RafikiConnectionError as error:
-                resume = partial(effects.throw, error)
-            else:
-                resume = partial(effects.send, answer)
+        with closing(self._effects(steps)) as effects:
+            resume: Callable[[], Effect] = partial(next, effects)
+            while True:
+                try:
+                    effect = resume()
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                try:
+                    answer = self._carry_out(effect)
+                except RafikiConnectionError as error:
+                    resume = partial(effects.throw, error)
+                else:
+                    resume = partial(effects.send, answer)
 
     def _carry_out(self, effect: Effect) -> httpx.Response | None:
         if isinstance(effect, Pause):
@@ -83,20 +83,20 @@ class AsyncConnection(Connection):
             self._http = None
 
     async def _run(self, steps: Steps[T]) -> T:
-        effects = self._effects(steps)
-        resume: Callable[[], Effect] = partial(next, effects)
-        while True:
-            try:
-                effect = resume()
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            try:
-                answer = await self._carry_out(effect)
-            except RafikiConnectionError as error:
-                resume = partial(effects.throw, error)
-            else:
-                resume = partial(effects.send, answer)
+        with closing(self._effects(steps)) as effects:
+            resume: Callable[[], Effect] = partial(next, effects)
+            while True:
+                try:
+                    effect = resume()
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                try:
+                    answer = await self._carry_out(effect)
+                except RafikiConnectionError as error:
+                    resume = partial(effects.throw, error)
+                else:
+                    resume = partial(effects.send, answer)
 
     async def _carry_out(self, effect: Effect) -> httpx.Response | None:
         if isinstance(effect, Pause):

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rafiki.client.progress import of_transfer
 from rafiki.client.records import readable
 from rafiki.client.section import Section
 from rafiki.client.steps import ByteProgress, Call, Download, Row, Step, part
@@ -42,14 +43,14 @@ class Trials(Section):
         return self._run(_parameters(trial_id))
 
     def download_trial_parameters(
-        self, trial_id: str, out_path: str | os.PathLike[str], progress: ByteProgress | None = None
+        self, trial_id: str, out_path: str | os.PathLike[str], progress: ByteProgress | bool | None = None
     ) -> None:
         """Writes a trial's trained parameters to a local file, in the format of `rafiki.model.params`.
 
-        They go to the file as they arrive; `progress` is called with the bytes so far and all there are.
+        They go to the file as they arrive; `progress` is called with the bytes so far and all there are, or True: it
+        shows a bar.
         """
-        to_file = Download(Path(out_path).expanduser(), progress)
-        return self._run(Call[None]("GET", f"/trials/{part(trial_id)}/parameters", download=to_file))
+        return self._run(_download(trial_id, Path(out_path).expanduser(), progress))
 
     def load_trial_model(self, trial_id: str, ModelClass: type[Model]) -> Model:  # noqa: N803 (the contract's name)
         """A local, trained instance of a trial's model, given its template's class. Its code runs here."""
@@ -79,6 +80,11 @@ def all_trials(app: str, app_version: int) -> Generator[Step, Any, list[Row]]:
 
 def _trial(trial_id: str) -> Call[Row]:
     return Call("GET", f"/trials/{part(trial_id)}")
+
+
+def _download(trial_id: str, path: Path, progress: ByteProgress | bool | None) -> Generator[Step, Any, None]:
+    with of_transfer(f"Downloading {path.name}", progress) as report:
+        yield from Call[None]("GET", f"/trials/{part(trial_id)}/parameters", download=Download(path, report))
 
 
 def _parameters(trial_id: str) -> Generator[Step, Any, dict[str, Any]]:
