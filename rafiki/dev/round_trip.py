@@ -54,8 +54,8 @@ class RoundTrip:
         started = time.monotonic()
         self._check(knobs, params)
         self.duration_s = time.monotonic() - started
-        how = ", and predicts the same" if self.is_compared else ""
-        report.note(f"  its parameters can be loaded in a new process{how}{report.seconds(self.duration_s)}")
+        what = "it predicts the same" if self.is_compared else "it can be used"
+        report.note(f"  loaded from its parameters in a new process, {what}{report.seconds(self.duration_s)}")
 
     def _check(self, knobs: Knobs, params: Params) -> None:
         trained = self._trained
@@ -84,10 +84,10 @@ class RoundTrip:
 
     def _is_alike(self, batch: list[Any], again: list[Any], alone: list[Any]) -> bool:
         """Whether a query is answered alike whenever it comes; it must be, whatever comes with it."""
-        if _first_difference(batch, again) is not None:
+        if first_difference(batch, again) is not None:
             report.warning("`predict` answers the same queries differently each time, so that nothing can be compared.")
             return False
-        if _first_difference(batch[:1], alone) is not None:
+        if first_difference(batch[:1], alone) is not None:
             wrong = f"`predict` answers query 0 with {report.shown(batch[0])} among others, but with "
             wrong += f"{report.shown(alone[0])} alone; let a prediction depend on its own query only"
             raise self._failed(FailureCode.BAD_PREDICTIONS, "predict", wrong)
@@ -102,7 +102,7 @@ class RoundTrip:
             )
             return
         self.is_compared = True
-        i = _first_difference(self._trained, batch)
+        i = first_difference(self._trained, batch)
         if i is not None:
             wrong = f"query {i} is predicted as {report.shown(self._trained[i])} when trained, but as "
             wrong += f"{report.shown(batch[i])} by an instance that was loaded in a new process"
@@ -130,7 +130,7 @@ class RoundTrip:
         try:
             model = load_trained(self._class, knobs, copy.deepcopy(params))
             try:
-                return _first_difference(self._trained, self._predict(model)) is None
+                return first_difference(self._trained, self._predict(model)) is None
             finally:
                 destroy(model)
         except TrialFailed:
@@ -145,8 +145,8 @@ def _told(answers: Answers) -> str:
     return sentence(answers.failure).rstrip(".")
 
 
-def _first_difference(expected: Any, predictions: Sequence[Any]) -> int | None:
-    """Number of the first prediction that is another one."""
+def first_difference(expected: Any, predictions: Sequence[Any]) -> int | None:
+    """Index of the first prediction that is another one than expected; numbers may differ by rounding."""
     pairs = enumerate(zip(expected, predictions, strict=True))
     return next((i for i, (one, other) in pairs if not _is_same(one, other, _TOLERANCE * _largest(one))), None)
 

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 import rafiki
 from rafiki.entities import Failure, FailureCode
 from rafiki.errors import InvalidModelClassError, InvalidPredictionError
 from rafiki.model import BaseModel, Knobs, Params
+from rafiki.model.loading import MODULE_PREFIX
 from rafiki.model.places import place_of
 from rafiki.tasks import Task
 from rafiki.worker.failures import LOG_HINT, TrialFailed, failure_of, import_failure_of
@@ -42,6 +43,7 @@ def told_to_the_author(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(function)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        _refuse_at_import(function.__name__)
         try:
             return function(*args, **kwargs)
         except TrialFailed as error:
@@ -51,6 +53,16 @@ def told_to_the_author(function: Callable[_P, _T]) -> Callable[_P, _T]:
         raise InvalidModelClassError(sentence(failure), code=failure.code) from _in_template(cause)
 
     return wrapper
+
+
+def _refuse_at_import(name: str) -> None:
+    """A template that tests itself whenever it is imported would do so in the test, and in each of its processes."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and str(frame.f_globals.get("__name__")).startswith(MODULE_PREFIX):
+            right = 'put the call under `if __name__ == "__main__":`'
+            raise InvalidModelClassError(f"`{name}` is called as the file is imported; {right}")
+        frame = frame.f_back
 
 
 def sentence(failure: Failure) -> str:

@@ -13,6 +13,9 @@ from rafiki.errors import InvalidModelClassError
 from rafiki.model.base import BaseModel
 from rafiki.model.places import class_lines, failing_line, place
 
+#: How the names of templates' modules begin.
+MODULE_PREFIX = "rafiki_template_"
+
 _loading = threading.RLock()
 
 
@@ -27,12 +30,11 @@ def load_model_class(model_file_bytes: bytes, model_class: str, file_path: Optio
     as it is imported (then the exception is its `__cause__`), or that it has no such class or one that is no
     `BaseModel`, and what right looks like.
     """
-    digest = hashlib.sha256(model_file_bytes).hexdigest()[:16]
+    name = MODULE_PREFIX + hashlib.sha256(model_file_bytes).hexdigest()[:16]
     with _loading:
-        module = sys.modules.get(f"rafiki_template_{digest}")
+        module = sys.modules.get(name)
         if module is None:
-            path = file_path or f"rafiki_template_{digest}/{model_class}.py"
-            module = _load_module(model_file_bytes, f"rafiki_template_{digest}", path)
+            module = _load_module(model_file_bytes, name, file_path or f"{name}/{model_class}.py")
     cls = getattr(module, model_class, None)
     path = str(module.__file__)
     if cls is None:

@@ -222,6 +222,41 @@ def test_a_class_that_breaks_rules_is_refused(data: str) -> None:
         run("Missing", data)
 
 
+def test_what_a_template_raised_is_the_cause_and_begins_in_the_template(data: str) -> None:
+    with pytest.raises(InvalidModelClassError) as caught:
+        run("AlwaysFails", data)
+    cause = caught.value.__cause__
+    assert isinstance(cause, ArithmeticError) and cause.__traceback__ is not None
+    assert cause.__traceback__.tb_frame.f_code.co_filename == str(TEMPLATES)
+
+
+def test_a_failure_is_printed_once_though_it_is_everys(data: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InvalidModelClassError):
+        run("AlwaysFails", data)
+    printed = capfd.readouterr()
+    assert printed.out.count("never converges") == 1
+    assert printed.out.count("failed as trial 1 did") == 2
+    assert printed.err == ""
+
+
+def test_failed_trials_can_be_repeated_by_their_arguments(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run("SometimesFails", data, budget={"MODEL_TRIAL_COUNT": 8, "TIME_HOURS": 1})
+    printed = capsys.readouterr().out
+    arguments, reason = re.search(r"Trial \d+: (--x=\S+) .*\n  failed: (.*)\n", printed).groups()  # type: ignore[union-attr]
+    assert reason.startswith(f"ValueError: x is {arguments[4:]} (templates.py, line ")
+    assert "of 8 trials failed; their arguments repeat them." in printed
+
+
+def test_files_that_are_not_there_are_named(data: str) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no file nowhere\.zip; `test_dataset_path` must be"):
+        run("Good", data, test_dataset_path="nowhere.zip")
+
+
+def test_train_arguments_that_training_does_not_take_are_refused(data: str) -> None:
+    with pytest.raises(InvalidModelClassError, match=r"`train\(path, shared_params=\.\.\., epochs=\.\.\.\)`: got an"):
+        run("Sharing", data, train_args={"epochs": 3})
+
+
 def test_datasets_are_checked_by_the_task(data: str) -> None:
-    with pytest.raises(InvalidDatasetFormatException):
+    with pytest.raises(InvalidDatasetFormatException, match=re.escape(data)):
         run("Images", data, task="IMAGE_CLASSIFICATION")

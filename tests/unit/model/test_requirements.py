@@ -4,7 +4,7 @@ import pytest
 
 from rafiki.constants import ModelDependency
 from rafiki.model import parse_model_install_command
-from rafiki.model.requirements import TORCH_CPU_INDEX, install_plan
+from rafiki.model.requirements import TORCH_CPU_INDEX, distributions_of, install_plan
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,8 @@ def test_the_interpreter_is_no_package():
 def test_what_is_no_dependency_is_refused(dependencies, error):
     with pytest.raises(error):
         parse_model_install_command(dependencies)
+
+
+def test_a_dependency_may_be_installed_as_one_of_its_builds():
+    assert distributions_of("TensorFlow") == ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
+    assert distributions_of("Scikit_Learn") == ("scikit-learn",)
