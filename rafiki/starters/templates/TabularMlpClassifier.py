@@ -1,0 +1,103 @@
+"""A neural network with one hidden layer on the columns of a table."""
+
+import json
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from rafiki.model import BaseModel, FixedKnob, FloatKnob, IntegerKnob, dataset, logger
+from rafiki.model.tabular_schema import TabularSchema
+
+
+class TabularMlpClassifier(BaseModel):
+    """Its training time grows with the number of rows only as far as `max_rows_seen` says."""
+
+    @staticmethod
+    def get_knob_config():
+        return {
+            "n_hidden": IntegerKnob(8, 64, is_exp=True),
+            "alpha": FloatKnob(1e-1, 1e1, is_exp=True),  # the larger, the smaller the weights are kept
+            "max_rows_seen": FixedKnob(200000),  # over all epochs
+        }
+
+    def __init__(self, **knobs):
+        super().__init__(**knobs)
+        self._knobs = knobs
+
+    def train(self, dataset_path, shared_params=None, features=None, target=None, **train_args):
+        table = dataset.load_dataset_of_tabular(dataset_path, features, target)
+        self._schema = table.schema
+        self._class_values = self._all_class_values = table.class_values
+        X = table.to_matrix(one_hot=True)
+        self._scaling = fit_scaling(X)
+        network = self._fit(scale(X, self._scaling), table.class_numbers())
+        self._weights = network.coefs_
+        self._biases = network.intercepts_
+
+    def evaluate(self, dataset_path):
+        table = dataset.load_dataset_of_tabular(dataset_path, schema=self._schema)
+        # A class is its place among the classes of all data: those without a row in training count.
+        self._all_class_values = dataset.merge_class_values(self._all_class_values, table.class_values)
+        y = table.class_numbers(self._all_class_values)
+        return np.mean(self._probabilities(table.to_matrix(one_hot=True)).argmax(axis=1) == y)
+
+    def predict(self, queries):
+        return self._probabilities(self._schema.to_matrix(queries, one_hot=True)).tolist()
+
+    def dump_parameters(self):
+        return {
+            "schema": self._schema.to_json(),
+            "class_values": json.dumps([self._class_values, self._all_class_values]),
+            "scaling": self._scaling,
+            "hidden_weights": self._weights[0],
+            "hidden_bias": self._biases[0],
+            "weights": self._weights[1],
+            "bias": self._biases[1],
+        }
+
+    def load_parameters(self, params):
+        self._schema = TabularSchema.from_json(params["schema"])
+        self._class_values, self._all_class_values = json.loads(params["class_values"])
+        self._scaling = params["scaling"]
+        self._weights = [params["hidden_weights"], params["weights"]]
+        self._biases = [params["hidden_bias"], params["bias"]]
+
+    def _fit(self, X, y):
+        n_epochs = max(1, min(200, self._knobs["max_rows_seen"] // len(X)))
+        network = MLPClassifier(
+            hidden_layer_sizes=[self._knobs["n_hidden"]],
+            alpha=self._knobs["alpha"],
+            solver="lbfgs" if len(X) < 5000 else "adam",  # slower than the other, and better, where rows are few
+            max_iter=n_epochs,
+            random_state=0,
+        )
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is meant to end it
+        network.fit(X, y)
+        logger.log("Trained", loss=network.loss_)
+        return network
+
+    def _probabilities(self, X):
+        """One row per row of the table, one column per class, also for classes without a row in training."""
+        hidden = np.maximum(scale(X, self._scaling) @ self._weights[0] + self._biases[0], 0)
+        scores = hidden @ self._weights[1] + self._biases[1]
+        if scores.shape[1] == 1:  # of two classes, the second's alone
+            scores = np.hstack([np.zeros_like(scores), scores])
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probabilities = odds / odds.sum(axis=1, keepdims=True)
+        return dataset.spread_probabilities(probabilities, self._class_values, self._all_class_values)
+
+
+def fit_scaling(X):
+    """What stands in for missing values, and the mean and spread of each column."""
+    fills = [np.median(column[~np.isnan(column)]) if not np.isnan(column).all() else 0 for column in X.T]
+    filled = np.where(np.isnan(X), fills, X)
+    spreads = filled.std(axis=0)
+    return np.stack([fills, filled.mean(axis=0), np.where(spreads == 0, 1, spreads)])
+
+
+def scale(X, scaling):
+    """Columns of about the same size, without holes. What is far out is drawn in."""
+    fills, means, spreads = scaling
+    return np.clip((np.where(np.isnan(X), fills, X) - means) / spreads, -5, 5)
