@@ -27,7 +27,11 @@ def test_model_class(
     """Checks a template and runs a whole train-inference flow with it, the way the platform does it.
 
     Returns `(predictions, model_instance)`, both None without `queries`. The command line's `--TIME_HOURS=`,
-    `--MODEL_TRIAL_COUNT=` and `--GPU_COUNT=` win over `budget`; `--<knob>=value` fixes a knob.
+    `--MODEL_TRIAL_COUNT=` and `--GPU_COUNT=` win over `budget`; `--<knob>=value` fixes a knob. The datasets may be
+    small; what was checked is printed at the end.
+
+    `InvalidModelClassError` says in a sentence where the template is wrong, what is wrong there, and what right looks
+    like. It is the one error for all that a template can do wrong, also in the two functions below.
     """
     from rafiki import dev
 
