@@ -28,6 +28,7 @@ _COLUMNS: Columns = {
     "created": time_of("datetime_created"),
     "id": "id",
 }
+_STARTER_COLUMNS: Columns = {"name": "name", "task": "task", "outcome": "outcome", "status": "status", "id": "id"}
 
 
 @app.command("list", epilog=examples("rafiki model list", "rafiki model list --available --task POS_TAGGING"))
@@ -109,3 +110,37 @@ def delete(model: Model, yes: Yes = False, server: Server = None, as_json: Json 
         found = own_model_id(client, model)
         confirm(f"Deleting model {model}", yes)
         show_row(client.delete_model(found), as_json)
+
+
+@app.command(
+    "install-starters",
+    epilog=examples("rafiki model install-starters", "rafiki model install-starters --task POS_TAGGING --no-wait"),
+)
+def install_starters(
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="Only those of a task; can be repeated.", autocompletion=complete_task),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until they have been checked.")] = True,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Publish Rafiki's starter models for all users, so that there is something to train with.
+
+    Those that are there already stay as they are. Ends with 1 where one turns out unusable.
+    """
+    from rafiki import starters
+
+    with sign_in(server) as client:
+        try:
+            models = starters.install_starters(client, task or None)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--task") from error
+        for model in models if wait else ():
+            if model["outcome"] != "unchanged":
+                checked = client.wait_until_model_is_checked(model["id"])
+                model |= {"status": checked["status"], "error": checked["error"]}
+    show_rows(models, _STARTER_COLUMNS, as_json)
+    unusable = [f"{model['name']}: {failure_text(model['error'])}" for model in models if model.get("error")]
+    if unusable:
+        raise InvalidModelError(f"{len(unusable)} starter models are unusable: {'; '.join(unusable)}")

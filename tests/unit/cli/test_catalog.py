@@ -195,3 +195,33 @@ def test_all_jobs_are_stopped(admin, rafiki, as_json):
     done = rafiki("stop-all-jobs", "--yes", *as_json)
     assert done.status == 0
     assert '"id": "j"' in done.out
+
+
+def test_starter_models_are_published_and_their_checks_awaited(admin, rafiki, monkeypatch):
+    from rafiki import starters
+
+    asked = []
+
+    def install(client, tasks):
+        asked.append(tasks)
+        if tasks == ["NONE"]:
+            raise ValueError("there are no starter models for the task 'NONE'")
+        one = {"id": MODEL["id"], "name": "ImageLinear", "task": "T", "outcome": "published"}
+        return [one, {**one, "id": "other", "name": "ImageSvm", "outcome": "unchanged"}]
+
+    monkeypatch.setattr(starters, "install_starters", install)
+    admin.on(f"GET /models/{MODEL['id']}", MODEL)
+    rows = rafiki("model", "install-starters").rows
+    assert [row[:4] for row in rows] == [
+        ["ImageLinear", "T", "published", "READY"],
+        ["ImageSvm", "T", "unchanged", "-"],
+    ]
+    assert rafiki("model", "install-starters", "--task", "T", "--no-wait", "--json").json[0]["outcome"] == "published"
+    done = rafiki("model", "install-starters", "--task", "NONE")
+    assert done.status == 2
+    assert "no starter models for the task" in done.err
+    assert asked == [None, ["T"], ["NONE"]]
+    error = {"code": "MISSING_DEPENDENCY", "message": "no index answers", "hint": ""}
+    admin.on(f"GET /models/{MODEL['id']}", {**MODEL, "status": "INVALID", "error": error})
+    done = rafiki("model", "install-starters")
+    assert (done.status, "no index answers" in done.err) == (1, True)
