@@ -43,14 +43,20 @@ class InvalidRequestError(RafikiError):
 
 
 class NotFoundError(RafikiError):
+    """There is nothing at this address."""
+
     status = 404
 
 
 class MethodNotAllowedError(RafikiError):
+    """The address takes other methods than this one."""
+
     status = 405
 
 
 class PayloadTooLargeError(RafikiError):
+    """An upload or a body is larger than the server takes; says how much that is."""
+
     status = 413
 
 
@@ -61,10 +67,14 @@ class UnauthorizedError(RafikiError):
 
 
 class InternalServerError(RafikiError):
+    """A fault of the server; its log says more, under the id that the hint names."""
+
     status = 500
 
 
 class ServiceUnavailableError(RafikiError):
+    """Nobody can answer now: no member of an ensemble, or too much is waiting. Try again later."""
+
     status = 503
 
 
@@ -79,14 +89,20 @@ class InvalidSettingsError(RafikiError):
 
 
 class InvalidUserError(RafikiError):
+    """No user has this email and password, or there can be no such user."""
+
     status = 400
 
 
 class UserExistsError(RafikiError):
+    """A user of this email exists."""
+
     status = 409
 
 
 class UserAlreadyBannedError(RafikiError):
+    """The user is banned already."""
+
     status = 409
 
 
@@ -94,22 +110,32 @@ class UserAlreadyBannedError(RafikiError):
 
 
 class InvalidDatasetError(RafikiError):
+    """A dataset that is not there, cannot be read, or is of another task; says which and why."""
+
     status = 400
 
 
 class DatasetUsedError(RafikiError):
+    """A dataset that cannot be deleted; the message names the train jobs that use it."""
+
     status = 409
 
 
 class InvalidModelError(RafikiError):
+    """A model that is not there, cannot be, or is of another task; says which and why."""
+
     status = 400
 
 
 class DuplicateModelNameError(RafikiError):
+    """You have a model of this name; a new version of it says so."""
+
     status = 409
 
 
 class ModelUsedError(RafikiError):
+    """A model that cannot be deleted; the message names the train jobs that use it."""
+
     status = 409
 
 
@@ -117,6 +143,8 @@ class ModelUsedError(RafikiError):
 
 
 class InvalidTrainJobError(RafikiError):
+    """A train job that is not there or cannot be: its budget is wrong, or one already runs for the app."""
+
     status = 400
 
 
@@ -133,6 +161,8 @@ class InvalidTokenError(RafikiError):
 
 
 class NoModelsForTrainJobError(RafikiError):
+    """A train job without models."""
+
     status = 400
 
 
@@ -143,18 +173,26 @@ class TrainJobFailedError(RafikiError):
 
 
 class InsufficientResourcesError(RafikiError):
+    """More GPUs than the platform has."""
+
     status = 409
 
 
 class InvalidTrialError(RafikiError):
+    """A trial that is not there, or has no saved parameters."""
+
     status = 404
 
 
 class RunningInferenceJobExistsError(RafikiError):
+    """The version of the app is deployed already."""
+
     status = 409
 
 
 class InvalidRunningInferenceJobError(RafikiError):
+    """The app, or this version of it, is not deployed."""
+
     status = 404
 
 

@@ -57,7 +57,9 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_data_dir("rafiki")), description="folder of everything kept"
     )
     superadmin_email: str = Field(
-        "superadmin@rafiki", validation_alias=AliasChoices("RAFIKI_SUPERADMIN_EMAIL", "SUPERADMIN_EMAIL")
+        "superadmin@rafiki",
+        validation_alias=AliasChoices("RAFIKI_SUPERADMIN_EMAIL", "SUPERADMIN_EMAIL"),
+        description="who the superadmin is from the first start on",
     )
     superadmin_password: SecretStr | None = Field(
         None,
@@ -68,7 +70,7 @@ class Settings(BaseSettings):
     predictor_ports: str = Field("30000-30999", description="ports of predictors, FIRST-LAST")
     cores: int = Field(default_factory=_n_usable_cores, ge=1, description="cores that trials may use")
     gpus: int = Field(default_factory=_n_nvidia_gpus, ge=0, description="GPUs that workers may use")
-    token_lifetime_s: float = Field(3600.0, gt=0)
+    token_lifetime_s: float = Field(3600.0, gt=0, description="how long a sign-in lasts")
     max_upload_bytes: int = Field(20 * 2**30, gt=0, description="largest upload that is taken")
     trial_time_limit_s: float = Field(24 * 3600.0, gt=0, description="longest that one trial may take")
     dataset_check_time_limit_s: float = Field(600.0, gt=0, description="longest that checking a dataset may take")
@@ -81,7 +83,7 @@ class Settings(BaseSettings):
     )
     max_failures_in_row: int = Field(3, ge=1, description="failed trials in a row before a model is given up")
     predict_time_limit_s: float = Field(30.0, gt=0, description="deadline of one prediction request")
-    max_predict_body_bytes: int = Field(64 * 2**20, gt=0)
+    max_predict_body_bytes: int = Field(64 * 2**20, gt=0, description="largest prediction request that is taken")
     server_grace_s: float = Field(600.0, gt=0, description="how long runners go on while there is no server")
 
     # What users' code may see and use.
