@@ -171,7 +171,7 @@ class Checker:
             readable=(*own, *reads),
             writable=() if writes is None else (writes,),
             hidden=(self._data_dir,),
-            memory_bytes=_MAX_TEMPORARY_BYTES,
+            tmp_bytes=_MAX_TEMPORARY_BYTES,
         )
 
 

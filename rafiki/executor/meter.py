@@ -7,7 +7,7 @@ from pathlib import Path
 from rafiki.entities import Failure, FailureCode
 from rafiki.executor.allowance import Limits
 from rafiki.executor.base import MEMORY_HINT
-from rafiki.executor.usage import Usage, folder_bytes, shared_out_memory, unlinked_bytes, usage_of
+from rafiki.executor.usage import Usage, folder_bytes, unlinked_bytes, usage_of, uses_more_memory
 
 #: How often workers are looked at, and of how many looks one goes to the files.
 LOOK_INTERVAL_S = 0.2
@@ -55,8 +55,8 @@ class Meter:
         self._usage_before = self._usage
         self._usage = usage = usage_of(self._pid, self._limits.n_tasks)
         return (
-            self._excess_of_memory(usage)
-            or self._excess_of_tasks(usage)
+            self._excess_of_tasks(usage)
+            or self._excess_of_memory(usage)
             or self._excess_of_cpu(usage)
             or (self._excess_of_files() if self._n_looks % _LOOKS_PER_FILES_LOOK == 0 else None)
         )
@@ -65,17 +65,16 @@ class Meter:
         limit = self._limits.memory_bytes
         if limit is None or usage.memory_bytes <= limit:
             return None
-        memory_bytes = shared_out_memory(self._pid, self._limits.n_tasks)
-        if memory_bytes <= limit:
+        if not uses_more_memory(self._pid, self._limits.n_tasks, limit):
             return None
-        message = f"The worker used {_mb(memory_bytes)} of memory; it may use {_mb(limit)}."
+        message = f"The worker used more memory than the {_mb(limit)} that it may use."
         return Failure(FailureCode.OUT_OF_MEMORY, message, MEMORY_HINT)
 
     def _excess_of_tasks(self, usage: Usage) -> Failure | None:
         limit = self._limits.n_tasks
-        if usage.n_tasks <= limit:
+        if usage.n_tasks < limit:
             return None
-        message = f"The worker had {usage.n_tasks} processes and threads or more; it may have {limit}."
+        message = f"The worker had all of the {limit} processes and threads that it may have."
         return Failure(FailureCode.PROCESS_LIMIT, message, PROCESS_HINT)
 
     def _excess_of_cpu(self, usage: Usage) -> Failure | None:

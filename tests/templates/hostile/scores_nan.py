@@ -1,0 +1,3 @@
+class Way(Harmless):
+    def evaluate(self, dataset_path):
+        return float("nan")
