@@ -38,7 +38,7 @@ class QueryDecoder:
     def decode(self, body: bytes) -> Queries:
         asked = self._parse_arrays(body) if self._task.has_array_queries else None
         if asked is None:
-            asked = _asked(_parse(body))
+            asked = _asked(parse_json(body))
         if asked.is_batch:
             return Queries([self._decode_one(query, f"queries[{i}]") for i, query in enumerate(asked.values)], True)
         return Queries([self._decode_one(asked.values[0], "query")], False)
@@ -79,7 +79,7 @@ class QueryDecoder:
         return Queries(list(values), True) if key == "queries" else Queries([values], False)
 
 
-def _parse(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -64,6 +64,10 @@ class Ensemble:
         """The answer to at least one query, each as a template gets it. Raises `ServiceUnavailableError`, at once or
         through the future.
         """
+        return self.submit(queries).future
+
+    def submit(self, queries: Sequence[Any]) -> Request:
+        """`predict` for who wants to see the votes, too: they are there once the request's future has a result."""
         loop = asyncio.get_running_loop()
         asked = self._choose(len(queries))
         request = Request(queries, loop.create_future(), loop.time())
@@ -73,7 +77,7 @@ class Ensemble:
         for member in asked:
             member.queue.put(request)
         request.expiry = loop.call_later(self._policy.time_limit_s, self._expire, request)
-        return request.future
+        return request
 
     def _choose(self, n_queries: int) -> list[Member]:
         """The ready ones; else those that are about to be."""

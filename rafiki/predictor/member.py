@@ -13,6 +13,7 @@ from rafiki.entities import Failure, FailureCode
 from rafiki.errors import RafikiError
 from rafiki.executor import CallFailed, Worker, WorkerDied
 from rafiki.predictor.batcher import Batcher
+from rafiki.predictor.figures import BatchFigures
 from rafiki.predictor.policy import ServingPolicy
 from rafiki.predictor.request import Part, Piece, Predictions, Request, join
 from rafiki.worker.frames import Load, Predict, Predicted
@@ -66,6 +67,7 @@ class Member:
         self.n_answered = 0  # queries
         self.n_restarts = 0
         self.queue = Batcher(policy.max_queued)
+        self.batches = BatchFigures()
         self._policy = policy
         self.in_flight: list[Piece] = []  # in the call under way
         self._query_s = 0.0  # what a query took in the latest batches
@@ -258,7 +260,9 @@ class Member:
         except (TypeError, ValueError) as error:  # larger than what a worker takes
             return Failure(FailureCode.PROTOCOL, f"The queries cannot be sent to its worker: {error}")
         assert isinstance(reply, Predicted)
-        self._query_s = (self._query_s + (loop.time() - started_at) / len(queries)) / 2
+        took_s = loop.time() - started_at
+        self._query_s = (self._query_s + took_s / len(queries)) / 2
+        self.batches.observe(len(queries), took_s)
         return reply.predictions
 
     def _give(self, pieces: list[Piece], predictions: Predictions) -> None:

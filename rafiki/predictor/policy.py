@@ -15,6 +15,10 @@ class ServingPolicy:
     max_body_bytes: int = 64 * 2**20
     #: Bytes of all bodies together that are being read in pieces (small bodies come in one piece and are not counted).
     max_pending_body_bytes: int = 512 * 2**20
+    #: Of all images of one request that come as files: what they decode to is bounded, too.
+    max_pixels: int = 32 * 2**20
+    #: Requests with files that are decoded at a time.
+    n_decoders: int = 2
     #: Queries that may wait for one member. Beyond that it is not asked; where nobody can be asked, the answer is 503.
     max_queued: int = 1024
     #: Queries that go to a worker in one call.

@@ -56,7 +56,7 @@ class ServeRunner:
         policy = serving_policy(self._context.settings)
         ensemble = Ensemble(task, plans.members, policy)
         title = f"The predictor of {self._job.app} (version {self._job.app_version})"
-        server = PredictorServer(PredictorApp(title, task, ensemble, policy), listener)
+        server = PredictorServer(PredictorApp(title, task, ensemble, policy, self._job.labels), listener)
         self._context.on_message = lambda message, connection: _report(ensemble, message, connection)
         try:
             await server.start()

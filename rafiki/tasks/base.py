@@ -25,6 +25,9 @@ class Task(ABC):
     #: `decode_query` takes NumPy arrays of 0..255, which the predictor can make of a query faster than lists.
     has_array_queries = False
 
+    #: A query is a row of a table: queries may come as CSV, too.
+    has_row_queries = False
+
     def __init__(self, name: str) -> None:
         self.name = name
 

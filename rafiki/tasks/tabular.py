@@ -24,6 +24,8 @@ class TabularTask(Task, ABC):
     The train arguments `features` and `target` choose columns: by default the last is the target, all others features.
     """
 
+    has_row_queries = True
+
     def check_structure(self, path: str) -> None:
         file = TabularFile(path)
         if not list(islice(file.rows(), 1, _N_ROWS_AT_ONCE)):

@@ -45,7 +45,7 @@ LIGHT = ("constants.py", "errors.py", "entities.py", "config.py", "model", "task
 LIGHT_LIBRARIES = {"numpy", "PIL", "pandas"}  # pandas only where the contract returns a frame, when asked for
 OWNERS = {
     "sqlalchemy": "store", "alembic": "store", "fastapi": "server", "starlette": "server", "nicegui": "web",
-    "argon2": "server", "typer": "cli", "scipy": "advisor", "httpx": "client",
+    "argon2": "server", "typer": "cli", "scipy": "advisor", "httpx": "client", "prometheus_client": "predictor",
 }  # fmt: skip
 #: Libraries that a second part has a reason for.
 ALSO = {("server", "httpx"), ("web", "fastapi"), ("web", "starlette")}  # datasets by URL; the mount

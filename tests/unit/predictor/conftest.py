@@ -113,7 +113,12 @@ async def serve(tmp_path: Path, environment: Environment) -> AsyncIterator[Serve
     async with AsyncExitStack() as stack:
 
         async def start(
-            *names: str, task: str = "custom", source: str = TEMPLATE, wait: bool = True, **policy: Any
+            *names: str,
+            task: str = "custom",
+            source: str = TEMPLATE,
+            wait: bool = True,
+            labels: list[str] | None = None,
+            **policy: Any,
         ) -> Predictor:
             executor = LocalExecutor()
             stack.push_async_callback(executor.close)
@@ -125,7 +130,8 @@ async def serve(tmp_path: Path, environment: Environment) -> AsyncIterator[Serve
             ensemble = Ensemble(get_task(task), plans, numbers)
             listener = listen("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server = PredictorServer(PredictorApp("The predictor", get_task(task), ensemble, numbers), listener)
+            app = PredictorApp("The predictor", get_task(task), ensemble, numbers, labels)
+            server = PredictorServer(app, listener)
             await server.start()
             opening = asyncio.create_task(ensemble.open())
             stack.push_async_callback(ensemble.close)
