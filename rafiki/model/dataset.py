@@ -101,7 +101,11 @@ class DatasetUtils:
         return image_arrays.load_images(image_paths, mode)
 
     def write_dataset_of_image_files(self, dataset_path: str, images: Any, classes: Sequence[int]) -> None:
-        """Makes a dataset of type IMAGE_FILES from arrays of 0..255 (H x W or H x W x channels) and their classes."""
+        """Makes a dataset of type IMAGE_FILES from images and their classes.
+
+        An image is an array of 0..255 (H x W or H x W x channels), or the path of a PNG or JPEG file, which is copied
+        as it is.
+        """
         from rafiki.model.dataset_writers import write_image_files
 
         write_image_files(dataset_path, images, classes)

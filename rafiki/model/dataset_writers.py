@@ -7,26 +7,36 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import zipfile
-from typing import Any, Iterable, Iterator, List, Sequence
+from typing import Any, Iterable, Iterator, List, Sequence, Tuple
 
 from rafiki.model.atomic import new_file
 from rafiki.model.image_arrays import to_pillow
 
 
 def write_image_files(dataset_path: str, images: Iterable[Any], classes: Sequence[int]) -> None:
-    """Writes images as PNG files, `images/0.png` and so on, and `images.csv`."""
+    """Writes images, arrays or the paths of PNG and JPEG files, as `images/0.png` and so on, and `images.csv`."""
     rows = ["path,class"]
     with new_archive(dataset_path) as archive:
         for i, image in enumerate(images):
-            name = f"images/{i}.png"
-            data = io.BytesIO()
-            to_pillow(image).save(data, "PNG")
-            add_member(archive, name, data.getvalue(), zipfile.ZIP_STORED)
+            suffix, data = _encoded(image)
+            name = f"images/{i}{suffix}"
+            add_member(archive, name, data, zipfile.ZIP_STORED)
             rows.append(f"{name},{int(classes[i])}")
         if len(rows) != len(classes) + 1:
             raise ValueError(f"there are {len(rows) - 1} images and {len(classes)} classes")
         add_member(archive, "images.csv", _lines(rows), zipfile.ZIP_DEFLATED)
+
+
+def _encoded(image: Any) -> Tuple[str, bytes]:
+    """An image as a file: how its name ends, and its bytes, those of a file as they are."""
+    if isinstance(image, (str, os.PathLike)):
+        with open(image, "rb") as file:
+            return os.path.splitext(image)[1].lower(), file.read()
+    data = io.BytesIO()
+    to_pillow(image).save(data, "PNG")
+    return ".png", data.getvalue()
 
 
 def write_corpus(dataset_path: str, sentences: Iterable[Sequence[Sequence[Any]]], tags: Sequence[str]) -> None:

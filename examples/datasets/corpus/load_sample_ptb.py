@@ -21,7 +21,14 @@ import numpy as np
 from rafiki.model import dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # this script may be run from anywhere
-from examples.datasets.sources import SourceError, find_or_download, run_script, unpacked_files, write_table
+from examples.datasets.sources import (
+    SourceError,
+    check_shares,
+    find_or_download,
+    run_script,
+    unpacked_files,
+    write_table,
+)
 
 _URL = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/treebank.zip"
 
@@ -41,10 +48,7 @@ def load_sample_ptb(
     `validation_split` is the share of the sentences that becomes the validation dataset, `limit` bounds the number of
     sentences of each. The same arguments always choose the same sentences.
     """
-    if not 0 < validation_split < 1:
-        raise SourceError(f"the validation split is {validation_split}, expected a share between 0 and 1")
-    if limit is not None and limit < 1:
-        raise SourceError(f"the limit is {limit}, expected at least 1")
+    check_shares(limit, validation_split)
     sentences = _read_sentences(from_dir)
     tags = sorted({tag for sentence in sentences for _, tag in sentence})
     tag_numbers = {tag: i for i, tag in enumerate(tags)}

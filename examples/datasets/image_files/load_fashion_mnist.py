@@ -20,7 +20,7 @@ from rich.progress import track
 from rafiki.model import dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # this script may be run from anywhere
-from examples.datasets.sources import SourceError, find_or_download, run_script, write_table
+from examples.datasets.sources import SourceError, check_shares, find_or_download, run_script, write_table
 
 _URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 _MD5 = {
@@ -59,10 +59,7 @@ def load_fashion_mnist(
     `validation_split` is the share of the training images that becomes the validation dataset; `limit` bounds the
     number of images of each of the three. The same arguments always choose the same images.
     """
-    if not 0 < validation_split < 1:
-        raise SourceError(f"the validation split is {validation_split}, expected a share between 0 and 1")
-    if limit is not None and limit < 1:
-        raise SourceError(f"the limit is {limit}, expected at least 1")
+    check_shares(limit, validation_split)
     images, classes = _read_part("train", from_dir)
     test_images, test_classes = _read_part("t10k", from_dir)
 
