@@ -1,4 +1,5 @@
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,16 @@ def test_writing_is_reproducible_and_checked(random_images: np.ndarray, tmp_path
         dataset.write_dataset_of_image_files(str(tmp_path / "c.zip"), random_images, [0] * 51)
     assert not (tmp_path / "c.zip").exists()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_files_are_written_as_they_are(random_images: np.ndarray, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.PNG", str(tmp_path / "b.jpeg")]
+    for path, image in zip(paths, random_images, strict=False):
+        Image.fromarray(image).save(path)
+    dataset.write_dataset_of_image_files(str(tmp_path / "x.zip"), [*paths, random_images[2]], [0, 1, 2])
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.namelist() == ["images/0.png", "images/1.jpeg", "images/2.png", "images.csv"]
+        assert archive.read("images/1.jpeg") == Path(paths[1]).read_bytes()
+    images = dataset.load_dataset_of_image_files(str(tmp_path / "x.zip"))
+    assert (images[0][0] == random_images[0]).all()
+    assert (images[2][0] == random_images[2]).all()
