@@ -11,9 +11,10 @@ from typing import IO, Iterator
 def new_file(path: str) -> Iterator[IO[bytes]]:
     """A file to write, its folder made where needed; at `path` only once it is whole."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary_path = f"{path}.{os.getpid()}.tmp"
+    # Not the process's number: workers in sandboxes, each with processes of its own, have the same ones.
+    temporary_path = f"{path}.{os.urandom(8).hex()}.tmp"
     try:
-        with open(temporary_path, "w+b") as file:
+        with open(temporary_path, "x+b") as file:
             yield file
         os.replace(temporary_path, path)
     except BaseException:
