@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: install demo test check lint types imports test-system bench clean
+.PHONY: install demo test check lint types imports test-system docs bench clean
 
 # What the demo, the examples and a server need.
 install: .venv/installed
@@ -21,6 +21,10 @@ install: .venv/installed
 # What the tests and checks need on top.
 .venv/installed-dev: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,examples,dev]'
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,examples,docs]'
 	touch $@
 
 # The main job on real data, from an empty machine to a served ensemble. KEEP=1 leaves the server up.
@@ -47,9 +51,13 @@ imports: .venv/installed-dev
 test-system: .venv/installed-dev
 	$(BIN)/python -m pytest tests/system
 
+# The documentation, as pages in docs/_build/html. A link that leads nowhere is an error.
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -b html -W --keep-going -n -q docs docs/_build/html
+
 bench: .venv/installed-dev
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/datasets.py
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache docs/_build
