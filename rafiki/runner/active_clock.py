@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class ActiveClock:
@@ -16,15 +17,18 @@ class ActiveClock:
         self._n_running = 0
         self._since = 0.0
 
-    def trial_started(self) -> None:
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """While a trial runs on a worker; any number of them at a time."""
         if self._n_running == 0:
             self._since = self._now()
         self._n_running += 1
-
-    def trial_ended(self) -> None:
-        self._n_running -= 1
-        if self._n_running == 0:
-            self._counted_s += self._now() - self._since
+        try:
+            yield
+        finally:
+            self._n_running -= 1
+            if self._n_running == 0:
+                self._counted_s += self._now() - self._since
 
     @property
     def elapsed_s(self) -> float:

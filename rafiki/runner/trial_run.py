@@ -7,7 +7,7 @@ import errno
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rafiki.advisor import Proposal
@@ -22,7 +22,7 @@ from rafiki.runner.retention import ParamsRetention
 from rafiki.runner.slot_leases import SLOTS_CHANGED, SlotLeases
 from rafiki.runner.trial_logs import TrialLogs
 from rafiki.runner.worker_pool import WorkerPlace, WorkerPool
-from rafiki.worker.frames import Train, Trained
+from rafiki.worker.frames import Inspect, Reply, Train, Trained
 
 
 @dataclass
@@ -35,7 +35,8 @@ class TrialRun:
     slot: Slot
     place: WorkerPlace
     worker: Worker | None
-    started: float = field(default_factory=time.monotonic)
+    is_worker_new: bool
+    called: float = 0.0  # when the worker was asked to train, on the monotonic clock
     stop_reason: Failure | None = None
 
     def stop(self, reason: Failure) -> None:
@@ -103,9 +104,8 @@ class TrialRuns:
             proposal.to_json(),
             parent_trial_id=shared.trial_id if shared else None,
         )
-        run = TrialRun(tuning, trial, proposal, slot, place, worker)
+        run = TrialRun(tuning, trial, proposal, slot, place, worker, is_worker_new=worker is None)
         params_hash = shared.params_hash if shared else None
-        self._clock.trial_started()
         task = asyncio.create_task(self._run(run, params_hash), name=f"trial {trial.id}")
         self._running[task] = run
         task.add_done_callback(self._forget)
@@ -119,7 +119,6 @@ class TrialRuns:
 
     async def _run(self, run: TrialRun, shared_params_hash: str | None) -> None:
         outcome = await self._train(run, shared_params_hash)
-        self._clock.trial_ended()
         await self._logs.flush()
         if isinstance(outcome, Failure):
             keeps_slot = await self._record_failure(run, outcome)
@@ -136,15 +135,12 @@ class TrialRuns:
     # On the worker ----------------------------------------------------------------------------------------------------
 
     async def _train(self, run: TrialRun, shared_params_hash: str | None) -> Trained | Failure:
-        settings = self._context.settings
-        limit_s = settings.trial_time_limit_s
+        """The worker's answer, or why there is none. The job's clock runs from when it has a worker for the trial."""
+        limit_s = self._context.settings.trial_time_limit_s
         try:
             worker = await self._worker_of(run)
-            worker.on_log = lambda log: self._logs.add(run.trial.id, log)
-            if shared_params_hash is not None:
-                await asyncio.to_thread(_show, self._store.blobs.path(shared_params_hash), self._shared_path(run))
-            request = self._request(run, worker, shared_params_hash is not None)
-            reply = await worker.call(request, timeout_s=limit_s, cpu_limit_s=settings.trial_cpu_limit_s)
+            with self._clock.counting():
+                reply = await self._call(run, worker, shared_params_hash, limit_s)
         except EnvironmentBuildError as error:
             return Failure(FailureCode.MISSING_DEPENDENCY, error.message, error.hint)
         except CallFailed as error:
@@ -166,6 +162,18 @@ class TrialRuns:
             if run.stop_reason is not None:
                 run.worker.kill()
         return run.worker
+
+    async def _call(self, run: TrialRun, worker: Worker, shared_params_hash: str | None, limit_s: float) -> Reply:
+        worker.on_log = lambda log: self._logs.add(run.trial.id, log)
+        if run.is_worker_new:
+            # Its imports are done when it answers: they are no part of how long this model's trials take.
+            await worker.call(Inspect(), timeout_s=limit_s)
+        run.called = time.monotonic()
+        if shared_params_hash is not None:
+            await asyncio.to_thread(_show, self._store.blobs.path(shared_params_hash), self._shared_path(run))
+        request = self._request(run, worker, shared_params_hash is not None)
+        cpu_limit_s = self._context.settings.trial_cpu_limit_s
+        return await worker.call(request, timeout_s=limit_s, cpu_limit_s=cpu_limit_s)
 
     def _shared_path(self, run: TrialRun) -> Path:
         """Where the worker reads the parameters that the trial starts from."""
@@ -203,7 +211,7 @@ class TrialRuns:
             params_hash,
             give_back=run.slot,
         )
-        duration_s = time.monotonic() - run.started
+        duration_s = time.monotonic() - run.called
         run.tuning.completed(run.trial, run.proposal, outcome.score, params_hash, duration_s)
         if params_hash is not None:
             await self._retention.apply(run.tuning)

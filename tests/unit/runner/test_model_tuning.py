@@ -182,15 +182,13 @@ def test_the_budgets_clock_runs_only_while_trials_do() -> None:
     assert clock.elapsed_s == 5.0
     time_s = 200.0  # queueing
     assert clock.elapsed_s == 5.0
-    clock.trial_started()
-    clock.trial_started()
-    time_s = 204.0
-    clock.trial_ended()
-    time_s = 206.0
-    assert (clock.elapsed_s, clock.remaining_s, clock.progress()) == (11.0, 9.0, 0.55)
-    clock.trial_ended()
+    with clock.counting():
+        with clock.counting():
+            time_s = 204.0
+        time_s = 206.0
+        assert (clock.elapsed_s, clock.remaining_s, clock.progress()) == (11.0, 9.0, 0.55)
     time_s = 300.0
     assert clock.elapsed_s == 11.0 and not clock.is_over
-    clock.trial_started()
-    time_s = 310.0
-    assert clock.is_over and clock.remaining_s == 0.0 and clock.progress() == 1.0
+    with clock.counting():
+        time_s = 310.0
+        assert clock.is_over and clock.remaining_s == 0.0 and clock.progress() == 1.0
