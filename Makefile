@@ -58,6 +58,7 @@ docs: .venv/installed-docs
 bench: .venv/installed-dev
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/datasets.py
+	$(BIN)/python bench/starters.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache docs/_build

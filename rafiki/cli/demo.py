@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -117,6 +118,7 @@ class _Story:
             self._train(client, data["train_id"], data["val_id"])
             predictor_host = self._deploy(client)
             self._measure(client, data["test_path"])
+            self._publish_starters()
             if keep:
                 self._say_what_is_kept(predictor_host)
             else:
@@ -205,6 +207,15 @@ class _Story:
             best.setdefault(trial["model_name"], trial["id"])
         models = {name: client.load_trial_model(id, self._examples.template_class(name)) for name, id in best.items()}
         return {name: model.predict(images) for name, model in models.items()}
+
+    def _publish_starters(self) -> None:
+        from rafiki.starters import install_starters
+
+        self._view.step("The admin publishes starter models, for whoever comes with data but no templates")
+        with self._sign_in("admin@demo") as admin:
+            by_task = groupby(install_starters(admin), key=lambda model: str(model["task"]))
+            for task, models in by_task:
+                self._view.say(f"{task:<22} {', '.join(model['name'] for model in models)}")
 
     def _say_what_is_kept(self, predictor_host: str) -> None:
         passwords_path = self._folder / "passwords.json"

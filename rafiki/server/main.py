@@ -76,7 +76,7 @@ async def _serve(settings: Settings, store: Store, listener: socket.socket, leav
     web.mount_on(app)
     server = _Server(
         uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_REQUESTS_GRACE_S),
-        on_ready=lambda: _announce(settings, url),
+        on_ready=lambda: _announce(settings, url, has_models=bool(store.catalog.list_models())),
     )
     loop = asyncio.get_running_loop()
     for signal_no in (signal.SIGTERM, signal.SIGINT):
@@ -121,9 +121,11 @@ class _Server(uvicorn.Server):
         yield  # `_serve` has set the handlers; uvicorn would raise the signal again in the end
 
 
-def _announce(settings: Settings, url: str) -> None:
+def _announce(settings: Settings, url: str, has_models: bool) -> None:
     write_server_file(settings.data_dir, url)
     print(f"Rafiki is ready at {url} (data in {settings.data_dir}, stop with Ctrl-C)", flush=True)
+    if not has_models:
+        print("No models yet: `rafiki model install-starters` publishes some for images, tables and text.", flush=True)
 
 
 def _url(host: str, port: int) -> str:

@@ -57,6 +57,8 @@ def test_a_first_start_and_an_orderly_stop(started: Started) -> None:
     server = json.loads((data_dir / "server.json").read_text())
     assert server["pid"] == process.pid
     assert lines[-1] == f"Rafiki is ready at {server['url']} (data in {data_dir}, stop with Ctrl-C)"
+    assert process.stdout is not None
+    assert "`rafiki model install-starters`" in process.stdout.readline()
     assert httpx.get(server["url"] + "/").status_code == 200
 
     password_path = data_dir / "superadmin_password"

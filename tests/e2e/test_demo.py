@@ -54,6 +54,7 @@ def test_the_demo_goes_all_the_way_and_leaves_nothing(folder):
         assert accuracy(output, f"{model}, best trial") > 60
     assert accuracy(output, "ensemble") > 80
     assert output.count("true class") == 4
+    assert re.search("POS_TAGGING +TagHmm, TagCrf", output)
     assert "none of its processes is left" in output
     assert list(folder.iterdir()) == []
 
