@@ -2,8 +2,8 @@
 
     python bench/datasets.py [--images 10000] [--rounds 3]
 
-Makes an archive of PNG files (scikit-learn's digits, enlarged to 28x28, with noise so that no two are alike), and loads
-it in processes of their own, passing over all items once:
+Makes an archive of PNG files (scikit-learn's digits, enlarged to 28x28 and shifted at random), and loads it in
+processes of their own, passing over all items once:
 
 - by hand: the archive extracted to disk, its files opened one by one, each time they are passed over;
 - Rafiki, first load: `load_dataset_of_image_files` with an empty folder for decoded images;
@@ -56,12 +56,12 @@ def make_archive(path: Path, n_images: int) -> Path:
 
     digits = load_digits()
     random = np.random.default_rng(0)
-    small = digits.images[np.arange(n_images) % len(digits.images)] * (255 / 16)
-    large = [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC)) for image in small]
-    noisy = np.clip(np.array(large) + random.normal(0, 8, (n_images, 28, 28)), 0, 255).astype(np.uint8)
-    DatasetUtils().write_dataset_of_image_files(
-        str(path), noisy, digits.target[np.arange(n_images) % len(digits.target)]
-    )
+    chosen = np.arange(n_images) % len(digits.images)
+    images = []
+    for image, shift in zip(digits.images[chosen] * (255 / 16), random.integers(-3, 4, (n_images, 2)), strict=True):
+        large = np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC))
+        images.append(np.clip(np.roll(large, shift, axis=(0, 1)), 0, 255).astype(np.uint8))
+    DatasetUtils().write_dataset_of_image_files(str(path), images, digits.target[chosen])
     return path
 
 

@@ -21,6 +21,7 @@ from rafiki.model.tabular_schema import (
     Value,
     is_boolean,
     read_number,
+    read_plain_numbers,
     to_plain,
 )
 
@@ -155,13 +156,14 @@ class ColumnScan:
 
     def add(self, texts: Sequence[str]) -> None:
         distinct = set(texts)
-        if self._all_numbers:
+        if self._all_numbers and read_plain_numbers(distinct) is None:
             self._all_numbers = all(read_number(text) is not None for text in distinct)
-        present = {text.strip() for text in distinct} - {""}
-        if self._all_booleans:
-            self._all_booleans = all(map(is_boolean, present))
-        if len(self._texts) <= MAX_CATEGORIES:
-            self._texts |= present
+        has_room = len(self._texts) <= MAX_CATEGORIES
+        if self._all_booleans or has_room:
+            present = {text.strip() for text in distinct} - {""}
+            self._all_booleans = self._all_booleans and all(map(is_boolean, present))
+            if has_room:
+                self._texts |= present
         self._n_present += len(texts) - texts.count("")
 
     def column(self) -> TabularColumn:
@@ -237,8 +239,7 @@ def read_columns(
     parts: List[List[np.ndarray]] = [[] for _ in columns]
     for rows, chunk in file.chunks(places):
         for column, texts, of_column in zip(columns, chunk, parts):
-            values = {text: column.read(text) for text in set(texts)}
-            of_column.append(column.to_array([values[text] for text in texts]))
+            of_column.append(column.read_all(texts))
             if column is required:
                 _check_present(file, column, rows, texts, of_column[-1])
     if not parts[0]:

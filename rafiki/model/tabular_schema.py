@@ -45,6 +45,14 @@ class TabularColumn(NamedTuple):
             return None if math.isnan(value) else str(to_plain(value))
         return str(value)
 
+    def read_all(self, texts: Sequence[str]) -> np.ndarray:
+        """What `read` and `to_array` make of many cells, in a fraction of the time."""
+        numbers = read_plain_numbers(texts) if self.type == NUMBER else None
+        if numbers is not None:
+            return np.where(np.isinf(numbers), math.nan, numbers)
+        values = {text: self.read(text) for text in set(texts)}
+        return self.to_array([values[text] for text in texts])
+
     def to_array(self, values: Sequence[Value]) -> np.ndarray:
         """Values of this column: float64 if of numbers, else objects, with None for what is missing."""
         return np.array(values, np.float64 if self.type == NUMBER else object)
@@ -70,10 +78,19 @@ class TabularColumn(NamedTuple):
         return is_category.astype(np.float64)
 
 
+def read_plain_numbers(texts: Iterable[str]) -> Optional[np.ndarray]:
+    """The numbers that cells say, or None where one of them is not simply a number."""
+    try:
+        numbers = np.array(list(map(float, texts)), np.float64)
+    except ValueError:
+        return None
+    # Python reads 1_000 as a number, and nobody else does.
+    return None if "_" in "".join(texts) else numbers
+
+
 def read_number(text: str) -> Optional[float]:
     """The number that a cell says, NaN where it is empty or says that there is none, None where it says neither."""
     try:
-        # Python reads 1_000 as a number, and nobody else does.
         return float(text) if "_" not in text else None
     except ValueError:
         stripped = text.strip().lower()

@@ -79,23 +79,24 @@ def corpus_preview(path: str, limit: int) -> List[Dict[str, Any]]:
     return [{"query": [token for token, _ in s], "label": [tag for _, tag in s]} for s in chosen]
 
 
-def table_stats(path: str) -> Dict[str, Any]:
-    """`n_items`, and of each of `columns` its name, type, missing values and what those that are there are like."""
+def table_stats(path: str, has_classes: bool) -> Dict[str, Any]:
+    """`n_items`, and of each of `columns` its name, type, missing values and what those that are there are like.
+
+    Where the task has classes also `n_classes` and `class_counts` of the last column, the target by default, with the
+    `value` that each class is.
+    """
     file = TabularFile(path)
     columns = scan_columns(file)
     arrays = read_columns(file, columns)
-    return {
+    stats = {
         "n_items": len(arrays[0]),
         "columns": [_describe_column(column, values) for column, values in zip(columns, arrays)],
         "target": columns[-1].name,
     }
+    return {**stats, **_class_stats(columns[-1], arrays[-1])} if has_classes else stats
 
 
-def class_stats(path: str) -> Dict[str, Any]:
-    """`n_classes` and `class_counts` of the last column, the target by default; with the `value` that each class is."""
-    file = TabularFile(path)
-    column = scan_columns(file)[-1]
-    values = read_columns(file, [column])[0]
+def _class_stats(column: TabularColumn, values: np.ndarray) -> Dict[str, Any]:
     counts = Counter(values[~column.find_missing(values)].tolist())
     class_values = sort_class_values(counts)
     listed = enumerate(class_values[:MAX_COUNTED])

@@ -41,9 +41,6 @@ class TabularTask(Task, ABC):
     def _check_columns(self, file: TabularFile) -> None:
         scan_columns(file)
 
-    def stats(self, path: str) -> Dict[str, Any]:
-        return describing.table_stats(path)
-
     def preview(self, path: str, limit: int) -> List[Dict[str, Any]]:
         return describing.table_preview(path, limit)
 

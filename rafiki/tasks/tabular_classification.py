@@ -30,7 +30,7 @@ class TabularClassification(TabularTask, ProbabilityTask):
         return True
 
     def stats(self, path: str) -> Dict[str, Any]:
-        return {**super().stats(path), **describing.class_stats(path)}
+        return describing.table_stats(path, has_classes=True)
 
     def _split_labels(self, dataset: TabularDataset) -> Sequence[Hashable]:
         numbers: Sequence[Hashable] = dataset.class_numbers().tolist()

@@ -10,7 +10,7 @@ import numpy as np
 from rafiki.errors import InvalidPredictionError
 from rafiki.model.dataset_tabular import TabularDataset, TabularFile, scan_columns
 from rafiki.model.tabular_schema import NUMBER, TabularSchema
-from rafiki.tasks import examples
+from rafiki.tasks import describing, examples
 from rafiki.tasks.base import TrainArgs, check_counts, to_json_value
 from rafiki.tasks.tabular import TabularTask
 
@@ -28,6 +28,9 @@ class TabularRegression(TabularTask):
     def write_example(self, path: str) -> bool:
         examples.write_table(path, is_regression=True)
         return True
+
+    def stats(self, path: str) -> Dict[str, Any]:
+        return describing.table_stats(path, has_classes=False)
 
     def _check_columns(self, file: TabularFile) -> None:
         if not any(column.type == NUMBER for column in scan_columns(file)):
