@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,10 +18,11 @@ import rafiki
 from rafiki.entities import Failure, FailureCode
 from rafiki.executor.abilities import is_confining
 from rafiki.executor.sandbox import View, confined
+from rafiki.executor.scratch import remove_folder
 from rafiki.executor.view import python_paths
 from rafiki.settings import Settings
 from rafiki.worker.checker import Order
-from rafiki.worker.frames import Predict, ProtocolError, decode
+from rafiki.worker.frames import MAX_BULK_BYTES, Predict, ProtocolError, decode
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class Checker:
 
     async def check_whole(self, task: str, path: Path) -> CheckedDataset:
         """Decodes every item."""
-        found = await self._ask("whole", task, path, self._whole_limit_s(path))
+        found = _of_type(dict, await self._ask("whole", task, path, self._whole_limit_s(path)))
         return CheckedDataset(_of_type(dict, found.get("stats")), _of_type(list, found.get("warnings")))
 
     async def preview(self, task: str, path: Path, limit: int) -> list[Any]:
@@ -102,10 +103,10 @@ class Checker:
             seed=seed,
             train_args=train_args,
         )
-        return {
-            part: PartFile(out_path, _of_type(int, count))
-            for part, out_path, count in zip(PARTS, out_paths, counts, strict=True)
-        }
+        if len(_of_type(list, counts)) != len(PARTS):
+            raise _broken(f"{len(counts)} parts")
+        found = zip(PARTS, out_paths, counts, strict=True)
+        return {part: PartFile(out_path, _of_type(int, count)) for part, out_path, count in found}
 
     async def sample(
         self,
@@ -223,11 +224,19 @@ async def _run(command: Sequence[str], limit_s: float) -> bytes:
             process.kill()
             await process.wait()
     if code != 0:
-        last_line = (trouble.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
-        message = f"the dataset could not be read: its checker ended with status {code} ({last_line:.300})"
-        hint = "It may need more memory or time than it has."
-        raise CheckFailed(Failure(FailureCode.EXITED if code > 0 else FailureCode.KILLED, message, hint))
+        raise CheckFailed(_exit_failure(code, trouble))
     return output
+
+
+def _exit_failure(code: int, trouble: bytes) -> Failure:
+    hint = "It may need more memory or time than it has."
+    signal_no = -code if code < 0 else code - 128  # as a sandbox tells it
+    if signal_no > 0:
+        message = f"the dataset could not be read: its checker was killed by signal {signal_no}"
+        return Failure(FailureCode.KILLED, message, hint)
+    last_line = (trouble.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
+    message = f"the dataset could not be read: its checker ended with status {code} ({last_line:.300})"
+    return Failure(FailureCode.EXITED, message, hint)
 
 
 async def _read(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
@@ -257,7 +266,12 @@ def _result(output: bytes, path: Path) -> Any:
 
 def _read_queries(path: Path) -> Sequence[Any]:
     try:
-        _, message = decode(bytearray(path.read_bytes()), (Predict,))
+        # Where a checker can write there may be anything: a link, a pipe, more than we have room for.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BULK_BYTES:
+                raise _broken("no plain file of queries")
+            _, message = decode(bytearray(file.read(status.st_size)), (Predict,))
     except (OSError, ProtocolError) as error:
         raise _broken(str(error)) from error
     assert isinstance(message, Predict)
@@ -276,5 +290,5 @@ def _broken(what: str) -> CheckFailed:
 
 
 def _make_anew(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     folder.mkdir(parents=True)
