@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import operator
 from itertools import islice
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, cast
+from typing import Any, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Set, Tuple, cast
 
 import numpy as np
 
@@ -30,7 +31,9 @@ from rafiki.model.tabular_schema import (
 FEW_CATEGORIES = 10
 MAX_CATEGORIES = 255
 
-_CHUNK_ROWS = 4096
+#: Few enough to stay in a processor's cache.
+_CHUNK_ROWS = 256
+_BLOCK_BYTES = 1 << 20
 
 
 class TabularDataset:
@@ -115,15 +118,38 @@ class TabularFile(CsvFile):
             if record.cells:
                 yield record
 
-    def chunks(self, places: Sequence[int]) -> Iterator[Tuple[List[int], List[Tuple[str, ...]]]]:
-        """Some thousands of rows at a time: the numbers of the rows, and the cells of each column of `places`."""
-        rows = islice(self.rows(), 1, None)
-        while True:
-            chunk = list(islice(rows, _CHUNK_ROWS))
-            if not chunk:
-                return
-            columns = list(zip(*(record.cells for record in chunk)))
-            yield [record.row for record in chunk], [columns[place] for place in places]
+    def chunks(self, places: Sequence[int]) -> Iterator[List[Tuple[str, ...]]]:
+        """The cells of each column of `places`, some rows at a time; many times faster than `rows`."""
+        if self._has_nul():  # which Python's readers of CSV do not all refuse
+            self._fail_at_fault()
+        with open(self.path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            try:
+                n_cells = len(next(reader, []))
+                while True:
+                    chunk = list(islice(reader, _CHUNK_ROWS))
+                    if not chunk:
+                        return
+                    rows = [row for row in chunk if row]
+                    if any(len(row) != n_cells for row in rows):
+                        self._fail_at_fault()
+                    columns = list(zip(*rows)) or [()] * n_cells
+                    yield [columns[place] for place in places]
+            except (csv.Error, UnicodeDecodeError):
+                self._fail_at_fault()
+
+    def row_number(self, i: int) -> int:
+        """The number of the i-th row beneath the header, from 0."""
+        return next(islice(self.rows(), i + 1, None)).row
+
+    def _has_nul(self) -> bool:
+        with open(self.path, "rb") as file:
+            return any(b"\0" in block for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
+
+    def _fail_at_fault(self) -> NoReturn:
+        for _ in self.rows():  # fails where the fault is
+            pass
+        self.fail("expected rows of CSV")
 
     def find_columns(self, names: Sequence[str]) -> List[int]:
         header = self.read_header()
@@ -181,8 +207,8 @@ def scan_columns(file: TabularFile) -> List[TabularColumn]:
     """All columns with their types. Reads the file whole; fails where it has no rows."""
     scans = [ColumnScan(name) for name in file.read_header()]
     n_rows = 0
-    for rows, columns in file.chunks(range(len(scans))):
-        n_rows += len(rows)
+    for columns in file.chunks(range(len(scans))):
+        n_rows += len(columns[0])
         for scan, texts in zip(scans, columns):
             scan.add(texts)
     if n_rows == 0:
@@ -237,24 +263,23 @@ def read_columns(
     """The values of columns, one array each. Fails where a value of `required`, one of them, is missing."""
     places = file.find_columns([column.name for column in columns])
     parts: List[List[np.ndarray]] = [[] for _ in columns]
-    for rows, chunk in file.chunks(places):
+    for chunk in file.chunks(places):
         for column, texts, of_column in zip(columns, chunk, parts):
             of_column.append(column.read_all(texts))
-            if column is required:
-                _check_present(file, column, rows, texts, of_column[-1])
-    if not parts[0]:
+    arrays = [np.concatenate(of_column) if of_column else np.empty(0) for of_column in parts]
+    if len(arrays[0]) == 0:
         file.fail("there are no rows; expected at least one beneath the header")
-    return [np.concatenate(of_column) for of_column in parts]
+    if required is not None:
+        _check_present(file, required, arrays[columns.index(required)])
+    return arrays
 
 
-def _check_present(
-    file: TabularFile, column: TabularColumn, rows: Sequence[int], texts: Sequence[str], values: np.ndarray
-) -> None:
+def _check_present(file: TabularFile, column: TabularColumn, values: np.ndarray) -> None:
     is_missing = column.find_missing(values)
     if is_missing.any():
-        i = int(is_missing.argmax())
+        row = file.row_number(int(is_missing.argmax()))
         kind = {NUMBER: "a number", BOOLEAN: "true or false"}.get(column.type, "a text")
-        file.fail_at(rows[i], column.name, f"expected {kind}, as the target of every row is, got {shorten(texts[i])}")
+        file.fail_at(row, column.name, f"it says no value; expected {kind}, as the target of every row is")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -205,7 +205,7 @@ class TestSchema:
         ("a,b\n1,2\n1,\0\n", ["row 3", "NUL"]),
         ("a,b\n1,2\n1,é\n".encode("latin1"), ["row 3", "0xe9", "UTF-8"]),
         ("a,b\n1,2\n".encode("utf-16"), ["row 1", "UTF-8"]),
-        ("a,b\n1,x\n2,\n", ["row 3", "'b'", "target of every row", "''"]),
+        ("a,b\n1,x\n2,\n", ["row 3", "'b'", "target of every row"]),
         ("a,b\n1,1\n2,\n3,4\n", ["row 3", "'b'", "a number"]),
     ],
 )
