@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -196,36 +197,46 @@ def _variables() -> dict[str, str]:
     }
 
 
+class _Output(asyncio.SubprocessProtocol):
+    """Takes what a process prints, to its end: of more than is allowed, the first."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+        self.printed = bytearray()
+        self.trouble = bytearray()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        kept, max_bytes = (self.printed, _MAX_OUTPUT_BYTES) if fd == 1 else (self.trouble, _MAX_TROUBLE_BYTES)
+        kept += data[: max_bytes - len(kept)]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The process has ended, and all that it printed was read."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
 async def _run(command: Sequence[str], limit_s: float) -> bytes:
     """What the checker printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd="/",
-        env=_variables(),
-        start_new_session=True,
+    transport, output = await asyncio.get_running_loop().subprocess_exec(
+        _Output, *command, stdin=asyncio.subprocess.DEVNULL, cwd="/", env=_variables(), start_new_session=True
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
     try:
         async with asyncio.timeout(limit_s):
-            output, trouble = await asyncio.gather(
-                _read(process.stdout, _MAX_OUTPUT_BYTES), _read(process.stderr, _MAX_TROUBLE_BYTES)
-            )
-            code = await process.wait()
+            await asyncio.shield(output.ended)
     except TimeoutError:
         message = f"reading the dataset took longer than {limit_s:g} s"
         hint = "Make it smaller, or ask for a higher limit (setting dataset_check_time_limit_s)."
         raise CheckFailed(Failure(FailureCode.TIME_LIMIT, message, hint)) from None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        if not output.ended.done():
+            with suppress(ProcessLookupError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+            transport.close()  # whoever else may still hold its pipes
+            await output.ended
+    code = transport.get_returncode()
     if code != 0:
-        raise CheckFailed(_exit_failure(code, trouble))
-    return output
+        raise CheckFailed(_exit_failure(-signal.SIGKILL if code is None else code, bytes(output.trouble)))
+    return bytes(output.printed)
 
 
 def _exit_failure(code: int, trouble: bytes) -> Failure:
@@ -237,14 +248,6 @@ def _exit_failure(code: int, trouble: bytes) -> Failure:
     last_line = (trouble.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
     message = f"the dataset could not be read: its checker ended with status {code} ({last_line:.300})"
     return Failure(FailureCode.EXITED, message, hint)
-
-
-async def _read(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
-    """To its end; of more than `max_bytes`, the first."""
-    kept = bytearray()
-    while data := await stream.read(2**16):
-        kept += data[: max_bytes - len(kept)]
-    return bytes(kept)
 
 
 # What came of it ------------------------------------------------------------------------------------------------------

@@ -89,7 +89,11 @@ class Meter:
             return None
         n_bytes = unlinked_bytes(self._pid, self._limits.n_tasks)
         for folder in self._folders:
-            n_bytes += folder_bytes(folder, limit)
+            found = folder_bytes(folder, limit)
+            if found is None:
+                message = "The worker has folders that cannot be read, so that what its files take cannot be told."
+                return Failure(FailureCode.DISK_FULL, message, "Leave folders readable, and nest them less deeply.")
+            n_bytes += found
         self._files_bytes = n_bytes
         if n_bytes <= limit:
             return None

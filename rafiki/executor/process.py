@@ -219,6 +219,8 @@ def _variables(spec: WorkerSpec) -> dict[str, str]:
         "OMP_NUM_THREADS": n_threads,
         "OPENBLAS_NUM_THREADS": n_threads,
         "MKL_NUM_THREADS": n_threads,
+        "TF_NUM_INTRAOP_THREADS": n_threads,
+        "TF_NUM_INTEROP_THREADS": n_threads,
         "CUDA_VISIBLE_DEVICES": gpus,
         "CUDA_AVAILABLE_DEVICES": gpus,
     }

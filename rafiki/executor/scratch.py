@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that was a worker's, also where it has taken rights away. Follows no link. Blocking."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        with suppress(OSError):
-            folder.chmod(0o700)
-        for _, names, _, descriptor in os.fwalk(folder, follow_symlinks=False):
-            for name in names:
-                with suppress(OSError):
-                    os.chmod(name, 0o700, dir_fd=descriptor)
+    """Remove a folder that was a worker's, also where it has taken rights away or nested too deeply. Follows no link.
+
+    Blocking.
+    """
+    with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", folder], check=False, capture_output=True)

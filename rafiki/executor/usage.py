@@ -122,18 +122,24 @@ def _tmpfs_bytes(inits: list[int]) -> int:
     return total
 
 
-def folder_bytes(folder: Path, max_bytes: int) -> int:
-    """What the files under a folder take on disk; counting ends soon after `max_bytes`."""
+def folder_bytes(folder: Path, max_bytes: int) -> int | None:
+    """What the files under a folder take on disk; counting ends soon after `max_bytes`.
+
+    `None` where that cannot be told: a folder cannot be read, or lies too deep.
+    """
     total = 0
     folders = [str(folder)]
-    while folders and total <= max_bytes:
-        with suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    info = entry.stat(follow_symlinks=False)
-                    total += info.st_blocks * 512
-                    if stat.S_ISDIR(info.st_mode):
-                        folders.append(entry.path)
+    try:
+        while folders and total <= max_bytes:
+            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        info = entry.stat(follow_symlinks=False)
+                        total += info.st_blocks * 512
+                        if stat.S_ISDIR(info.st_mode):
+                            folders.append(entry.path)
+    except OSError:
+        return None
     return total
 
 

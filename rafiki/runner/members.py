@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from rafiki.constants import InferenceBudgetOption
 from rafiki.entities import InferenceJob, Trial
 from rafiki.environment import find_environment
 from rafiki.executor import Allowance, Executor, Worker, WorkerSpec
+from rafiki.executor.scratch import remove_folder
 from rafiki.predictor import MemberPlan
 from rafiki.runner.context import RunnerContext
 from rafiki.worker.frames import Load
@@ -71,7 +71,7 @@ class MemberPlans:
             worker_id = f"{self._job.id[:8]}-{self._context.epoch}-{index + 1}"
             scratch_dir = job_dir / f"{worker_id}-{next(attempts)}"
             for used in job_dir.glob(f"{worker_id}-*"):
-                await asyncio.to_thread(shutil.rmtree, used, ignore_errors=True)
+                await asyncio.to_thread(remove_folder, used)
             scratch_dir.mkdir(parents=True)
             return await self._executor.start(
                 WorkerSpec(

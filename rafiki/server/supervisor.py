@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections import defaultdict
 from collections.abc import Callable
 
 from rafiki import control
 from rafiki.entities import Failure, FailureCode, RunnerProcess
 from rafiki.environment import EnvironmentBuilder
+from rafiki.executor.scratch import remove_folder
 from rafiki.server.dataset_check import DatasetChecks
 from rafiki.server.model_check import ModelChecks
 from rafiki.server.runner_process import RunnerHandle, launch
@@ -213,7 +213,7 @@ class Supervisor:
         self._store.jobs.clear_process(job_id)
         self._store.trials.settle_running(job_id, _INTERRUPTED)
         self._store.slots.release_all(job_id)
-        shutil.rmtree(self._settings.scratch_dir / job_id, ignore_errors=True)
+        remove_folder(self._settings.scratch_dir / job_id)
         control.control_path(self._settings.run_dir, job_id).unlink(missing_ok=True)
 
     # Messages ---------------------------------------------------------------------------------------------------------

@@ -136,13 +136,21 @@ async def test_a_file_of_queries_that_is_none(tmp_path: Path, kind: str) -> None
 async def test_no_checker_outlives_who_asked(
     settings: Settings, images: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ready = tmp_path / "fifo"
-    os.mkfifo(ready)
-    program = f"import os, time; open({str(ready)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    program = f"import os, time; open({str(fifo)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     off = settings.model_copy(update={"confinement": "off"})  # to know its pid
     monkeypatch.setattr(checker, "_command", lambda order: [sys.executable, "-c", program])
+    loop, said = asyncio.get_running_loop(), asyncio.Event()
+    reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)  # waits for nobody
+    loop.add_reader(reader, said.set)
     asking = asyncio.create_task(Checker(off).check_structure(IMAGES, images))
-    pid = int(await asyncio.to_thread(ready.read_text))
+    saying = asyncio.create_task(said.wait())
+    await asyncio.wait({asking, saying}, return_when=asyncio.FIRST_COMPLETED)
+    assert not asking.done(), asking.exception()
+    loop.remove_reader(reader)
+    pid = int(os.read(reader, 20))
+    os.close(reader)
     asking.cancel()
     await asyncio.wait({asking})
     assert not Path(f"/proc/{pid}").exists()
