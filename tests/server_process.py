@@ -67,6 +67,10 @@ class ServerProcess:
                 found[int(entry.name)] = command
         return found
 
+    @property
+    def predictor_ports(self) -> str:
+        return self._environment["RAFIKI_PREDICTOR_PORTS"]
+
     def client(self, email: str = "superadmin@rafiki", password: str = PASSWORD) -> Client:
         client = Client("127.0.0.1", self.port)
         client.login(email, password)
