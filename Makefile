@@ -47,7 +47,7 @@ types: .venv/installed-dev
 imports: .venv/installed-dev
 	$(BIN)/python -m pytest -q tests/unit/test_imports.py
 
-# Needs system packages: Chromium.
+# Needs system packages: Chromium, bubblewrap.
 test-system: .venv/installed-dev
 	$(BIN)/python -m pytest tests/system
 

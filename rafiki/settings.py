@@ -93,7 +93,11 @@ class Settings(BaseSettings):
     worker_memory_limit_bytes: int = Field(
         default_factory=lambda: usable_memory_bytes() * 4 // 5, gt=0, description="resident memory of one worker"
     )
-    worker_n_processes: int = Field(1024, gt=0, description="processes and threads of one worker")
+    worker_n_processes: int = Field(
+        default_factory=lambda: max(1024, 16 * (os.cpu_count() or 1)),
+        gt=0,
+        description="processes and threads of one worker",
+    )
     worker_n_open_files: int = Field(4096, gt=0, description="open files of one process of a worker")
     worker_scratch_bytes: int = Field(20 * 2**30, gt=0, description="files that one worker writes")
     worker_output_bytes: int = Field(64 * 2**20, gt=0, description="what one trial logs and prints")
@@ -152,7 +156,7 @@ class Settings(BaseSettings):
         return tuple(Path(path).expanduser().absolute() for path in named)
 
     def allows_network(self, model_id: str) -> bool:
-        allowed = {one.strip() for one in self.worker_allow_network.split(",")}
+        allowed = set(filter(None, map(str.strip, self.worker_allow_network.split(","))))
         return model_id in allowed or "*" in allowed
 
     def for_runner(self) -> str:

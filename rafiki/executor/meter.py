@@ -112,7 +112,8 @@ def _mb(n_bytes: int) -> str:
 def _n_oom_kills() -> int:
     """How many processes the kernel has killed for want of memory since it was started."""
     try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
+        with open("/proc/vmstat", "rb") as file:
+            _, _, rest = file.read().partition(b"\noom_kill ")
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    return int(rest.partition(b"\n")[0] or 0)

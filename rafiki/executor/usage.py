@@ -99,12 +99,12 @@ def _tasks_and_ticks(pid: int) -> tuple[int, int]:
 
 def _fields(path: str, names: tuple[str, ...]) -> dict[str, int]:
     """Of lines `Name:  123 kB`, these, in bytes."""
-    found = dict.fromkeys(names, 0)
-    with open(path) as file:
-        for line in file:
-            name, *rest = line.split()
-            if name in found:
-                found[name] = int(rest[0]) * 1024
+    with open(path, "rb") as file:
+        text = b"\n" + file.read()
+    found = {}
+    for name in names:
+        _, _, rest = text.partition(b"\n" + name.encode())
+        found[name] = int(rest.split(None, 1)[0]) * 1024 if rest else 0
     return found
 
 
