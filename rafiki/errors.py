@@ -139,6 +139,11 @@ class ModelUsedError(RafikiError):
     status = 409
 
 
+class EnvironmentUsedError(RafikiError):
+    status = 409
+    hint = "stop the jobs that use it, or wait until they have ended"
+
+
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
 

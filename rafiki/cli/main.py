@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rafiki.cli import dataset, deploy, doctor, login, logs, model, predict, token, train, trial, user
+from rafiki.cli import dataset, deploy, doctor, environment, login, logs, model, predict, token, train, trial, user
 from rafiki.cli.connect import sign_in
 from rafiki.cli.options import Json, Server, Yes, confirm, examples
 from rafiki.cli.output import show_row
@@ -100,6 +100,7 @@ def stop_all_jobs(yes: Yes = False, server: Server = None, as_json: Json = False
 
 app.command(rich_help_panel=_PLATFORM, epilog=examples("rafiki doctor", "rafiki doctor --json"))(doctor.doctor)
 app.add_typer(user.app, name="user", rich_help_panel=_PLATFORM)
+app.add_typer(environment.app, name="environment", rich_help_panel=_PLATFORM)
 
 app.command(rich_help_panel=_YOU, epilog=login.LOGIN_EXAMPLES)(login.login)
 app.command(rich_help_panel=_YOU, epilog=examples("rafiki logout"))(login.logout)

@@ -56,6 +56,9 @@ class AsyncClient(AsyncConnection):
 
     is_up = _awaited(Client.is_up)
 
+    get_environments = _awaited(Client.get_environments)
+    delete_environment = _awaited(Client.delete_environment)
+
     login = _awaited(Client.login)
     get_current_user = _awaited(Client.get_current_user)
     logout = _awaited(Client.logout)

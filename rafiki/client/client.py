@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from rafiki.client.catalog import Catalog
+from rafiki.client.environments import Environments
 from rafiki.client.errors import RafikiConnectionError
 from rafiki.client.inference_jobs import InferenceJobs
 from rafiki.client.steps import Call, Retry, Step
@@ -17,7 +18,7 @@ from rafiki.client.users import Users
 _UP_LIMIT_S = 10.0
 
 
-class Client(BlockingConnection, Users, Catalog, TrainJobs, Trials, InferenceJobs):
+class Client(BlockingConnection, Users, Catalog, Environments, TrainJobs, Trials, InferenceJobs):
     """A client of one Rafiki server.
 
     Methods answer the decoded JSON of the HTTP call of the same name unless they say otherwise, and raise

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import hashlib
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rafiki.environment import conda
-from rafiki.environment.failures import build_error, packages_without_wheels, unavailable_packages
+from rafiki.environment.failures import (
+    PackagesUnreachableError,
+    build_error,
+    is_unreachable,
+    packages_without_wheels,
+    unavailable_packages,
+)
 from rafiki.environment.folder import EnvironmentFolder
 from rafiki.environment.hints import find_hint
 from rafiki.environment.interpreters import Interpreter, find_interpreter
@@ -68,20 +75,34 @@ class EnvironmentBuilder:
             address = self.folder.recall(key)
             if address is None:
                 await progress("resolving")
-                with self._named_failures():
-                    address = await self._build(requirements, basis, interpreter, progress)
+                try:
+                    with self._named_failures():
+                        address = await self._build(requirements, basis, interpreter, progress)
+                except PackagesUnreachableError:
+                    address = self.folder.recall(key, max_age_s=math.inf)
+                    if address is None:
+                        raise
                 self.folder.remember(key, address)
             return BuiltEnvironment(address, self.folder.lock(address).text)
 
-    async def restore(self, lock_text: str, progress: Progress) -> None:
-        """Build an environment again from its lock, unless it is there. Raises `EnvironmentBuildError`."""
-        lock = Lock.parse(lock_text)
-        async with self.folder.locked(lock.address):
-            if self.folder.is_built(lock.address):
+    async def restore(self, address: str, lock_text: str | None) -> None:
+        """Build an environment again from its lock, unless it is there.
+
+        Raises `EnvironmentBuildError`; those who miss the environment are told the reason.
+        """
+        async with self.folder.locked(address):
+            if self.folder.is_built(address):
                 return
-            await progress(f"installing {lock.n_packages} packages")
-            with self._named_failures():
-                await self._rebuild(lock)
+            try:
+                lock = Lock.parse(lock_text or "")
+            except ValueError as error:
+                raise EnvironmentBuildError(f"There is no lock of environment {address}.") from error
+            try:
+                with self._named_failures():
+                    await self._rebuild(lock)
+            except EnvironmentBuildError as error:
+                self.folder.note_absent(address, error.message)
+                raise
 
     # What to build ----------------------------------------------------------------------------------------------------
 
@@ -148,10 +169,22 @@ class EnvironmentBuilder:
         with self.folder.staging() as staging:
             python = await self._make_python(staging, basis, interpreter)
             install = ("pip", "install", "--python", str(python), *basis.flags(), "--", *requirements)
-            await self._uv.run(*install, on_line=_telling(progress))
+            try:
+                await self._uv.run(*install, on_line=_telling(progress))
+            except InstallerFailed as failed:
+                if not is_unreachable(failed.messages):
+                    raise
+                await self._install_offline(failed, *install)
             lock = await lock_installed(self._uv, python, basis)
             self.folder.adopt(staging, lock)
         return lock.address
+
+    async def _install_offline(self, failed: InstallerFailed, *install: str) -> None:
+        """From the cache, where all that is needed is there; else the failure stays what it was."""
+        try:
+            await self._uv.run(*install, offline=True)
+        except InstallerFailed:
+            raise failed from None
 
     async def _rebuild(self, lock: Lock) -> None:
         interpreter = await _interpreter_of(lock.basis)
@@ -178,8 +211,12 @@ class EnvironmentBuilder:
     async def _named(self, failed: InstallerFailed, interpreter: Interpreter, basis: Basis) -> EnvironmentBuildError:
         error = build_error(failed.messages, interpreter.minor)
         unavailable = unavailable_packages(failed.messages)
-        hint = await find_hint(self._uv, unavailable, interpreter, basis) if unavailable else ""
-        return EnvironmentBuildError(error.message, hint or error.hint)
+        if not unavailable or isinstance(error, PackagesUnreachableError):
+            return error
+        hint = await find_hint(self._uv, unavailable, interpreter, basis) or error.hint
+        if self._settings.package_offline:
+            hint += " The server looks in its cache alone, as its setting RAFIKI_PACKAGE_OFFLINE says."
+        return EnvironmentBuildError(error.message, hint)
 
 
 def _with_always(requirements: list[str]) -> list[str]:

@@ -25,8 +25,10 @@ def find_environment(settings: Settings, address: str | None) -> Environment:
     Raises `EnvironmentBuildError` where it is not there (any more).
     """
     folder = EnvironmentFolder(settings.environments_dir)
-    if address is None or not folder.is_built(address):
-        message = f"The model's environment {address} is not there." if address else "The model has no environment."
-        raise EnvironmentBuildError(message, "The server builds it again when a job that needs it starts.")
+    if address is None:
+        raise EnvironmentBuildError("The model has no environment.", "Upload the model again.")
+    if not folder.is_built(address):
+        message = f"The model's environment {address} is not there. {folder.why_absent(address)}".rstrip()
+        raise EnvironmentBuildError(message, "It is built again when the next job that needs it starts.")
     folder.note_use(address)
     return Environment(folder.python(address), worker_part(settings.data_dir))

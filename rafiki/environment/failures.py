@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rafiki.errors import EnvironmentBuildError
 
 _MAX_REASON = 1200
+
+
+class PackagesUnreachableError(EnvironmentBuildError):
+    """Nothing is wrong with the dependencies: the index cannot be reached, or must not be."""
+
+    @property
+    def name(self) -> str:
+        return EnvironmentBuildError.__name__
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,21 @@ def build_error(messages: str, python: str) -> EnvironmentBuildError:
     for phrases, sentence, hint in _TROUBLES:
         if any(phrase in messages for phrase in phrases):
             return EnvironmentBuildError(f"{sentence} {reason}", hint)
+    if _OFFLINE in messages:
+        return PackagesUnreachableError(f"Packages are missing, and the server fetches none. {reason}", _OFFLINE_HINT)
+    if is_unreachable(messages):
+        return PackagesUnreachableError(f"The index of packages cannot be reached. {reason}", _NETWORK_HINT)
     unavailable = unavailable_packages(messages)
     if unavailable:
-        return EnvironmentBuildError(" ".join(_sentence(one, python) for one in unavailable), _hint(unavailable))
+        sentences = " ".join(_sentence(one, python) for one in unavailable)
+        return EnvironmentBuildError(f"{sentences} ({reason})", _hint(unavailable))
     if "No solution found" in messages:
         return EnvironmentBuildError(f"The dependencies do not fit together. {reason}", _CONFLICT_HINT)
     return EnvironmentBuildError(f"The dependencies cannot be installed. {reason}", _OTHER_HINT)
+
+
+def is_unreachable(messages: str) -> bool:
+    return any(phrase in messages for phrase in _UNREACHABLE)
 
 
 def reason_of(messages: str) -> str:
@@ -78,15 +95,15 @@ def _is_declared(one: Unavailable, text: str) -> bool:
 
 
 def _sentence(one: Unavailable, python: str) -> str:
+    declared = f"{one.name} {one.version}".strip()
     if one.why == "package":
-        declared = f"{one.name} {one.version}".strip()
         return f"{declared} is declared, and the index has no package {one.name!r}."
     if one.why == "version":
-        return f"{one.name} {one.version} is declared, and {one.name} has no version {one.version}."
-    return f"{one.name} {one.version} is declared, and it has no build for Python {python} on this machine."
+        return f"{declared} is declared, and {one.name} has no version {one.version}."
+    return f"{declared} is declared, and it has no build for Python {python} on this machine."
 
 
-def _hint(unavailable: Iterable[Unavailable]) -> str:
+def _hint(unavailable: Sequence[Unavailable]) -> str:
     if any(one.why == "package" for one in unavailable):
         return "Dependencies are named as in the package index, such as scikit-learn, which is imported as sklearn."
     return "Declare a version that can be installed."
@@ -94,25 +111,20 @@ def _hint(unavailable: Iterable[Unavailable]) -> str:
 
 _CONFLICT_HINT = "Declare versions that fit together, or leave out what another dependency brings with it."
 _OTHER_HINT = "The reason is the installer's, uv's."
+_OFFLINE = "Network connectivity is disabled"
+_OFFLINE_HINT = "The server's setting RAFIKI_PACKAGE_OFFLINE keeps it from the network."
 _NETWORK_HINT = (
     "The server reaches packages through RAFIKI_PACKAGE_INDEX_URL, RAFIKI_PACKAGE_FIND_LINKS and"
     " RAFIKI_PACKAGE_PROXY (by default pip's or uv's settings, else PyPI). Upload the model again when it can."
 )
+_UNREACHABLE = (
+    _OFFLINE, "Failed to fetch", "error sending request", "Request failed after", "Failed to download", "dns error",
+)  # fmt: skip
 _TROUBLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
-        ("No space left on device", "Disk quota exceeded", "os error 28"),
+        ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122"),
         "The disk is full.",
         "Make room (`rafiki environment prune` helps), and upload the model again.",
-    ),
-    (
-        ("Network connectivity is disabled",),
-        "Packages are missing, and the server is set to fetch none.",
-        "The server's setting RAFIKI_PACKAGE_OFFLINE keeps it from the network.",
-    ),
-    (
-        ("Failed to fetch", "error sending request", "Request failed after", "Could not connect", "dns error"),
-        "The index of packages cannot be reached.",
-        _NETWORK_HINT,
     ),
     (
         ("Hash mismatch",),

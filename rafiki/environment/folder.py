@@ -3,6 +3,7 @@
 <address>/              an environment; its `rafiki.lock` is what it was built from
 .building-*/            one that is being built; its builder holds a lock on the folder while it lives
 .removed-*/             one that is being removed
+.failed/<address>       why an environment could not be built again
 .requests/<key>         the address that a set of declared dependencies led to
 .locks/<key>            held by who builds for that set, or that address
 """
@@ -36,7 +37,7 @@ class EnvironmentInfo:
 
     address: str
     basis: Basis
-    n_packages: int
+    packages: dict[str, str]  # versions by name
     size_bytes: int
     own_bytes: int
     datetime_created: datetime
@@ -61,6 +62,18 @@ class EnvironmentFolder:
 
     def lock(self, address: str) -> Lock:
         return Lock.parse((self.prefix(address) / _LOCK_FILE).read_text())
+
+    def why_absent(self, address: str) -> str:
+        """Why it could not be built again, where that was tried."""
+        try:
+            return (self.path / ".failed" / address).read_text()
+        except OSError:
+            return ""
+
+    def note_absent(self, address: str, reason: str) -> None:
+        path = self.path / ".failed" / address
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(reason)
 
     def note_use(self, address: str) -> None:
         with suppress(OSError):  # no reason not to use it
@@ -97,15 +110,16 @@ class EnvironmentFolder:
         except OSError:
             if not self.is_built(address):
                 raise
+        (self.path / ".failed" / address).unlink(missing_ok=True)
 
-    def recall(self, key: str) -> str | None:
-        """The address that a request led to not long ago, if that environment is there."""
+    def recall(self, key: str, max_age_s: float = _REMEMBERED_S) -> str | None:
+        """The address that a request led to, not longer ago than a day or so, if that environment is there."""
         path = self.path / ".requests" / key
         try:
             address, age_s = path.read_text(), time.time() - path.stat().st_mtime
         except OSError:
             return None
-        return address if age_s < _REMEMBERED_S and self.is_built(address) else None
+        return address if age_s < max_age_s and self.is_built(address) else None
 
     def remember(self, key: str, address: str) -> None:
         path = self.path / ".requests" / key
@@ -198,7 +212,7 @@ def _describe(path: Path) -> EnvironmentInfo:
     return EnvironmentInfo(
         address=path.name,
         basis=lock.basis,
-        n_packages=lock.n_packages,
+        packages=lock.packages,
         size_bytes=size_bytes,
         own_bytes=own_bytes,
         datetime_created=_time(path / _LOCK_FILE),

@@ -14,7 +14,7 @@ from rafiki.environment.uv import InstallerFailed, Uv
 #: Within this the search ends; the answer is to be there in seconds.
 _LIMIT_S = 6.0
 #: Versions of Python that are looked at.
-_MINORS = [f"3.{minor}" for minor in range(OLDEST[1], 15)]
+_MINORS = [f"3.{minor}" for minor in range(6, 15)]
 
 
 async def find_hint(uv: Uv, unavailable: Sequence[Unavailable], interpreter: Interpreter, basis: Basis) -> str:
@@ -82,8 +82,14 @@ async def _nothing() -> list[str]:
 
 
 def _advise_python(one: Unavailable, minors: list[str]) -> str:
+    declared = f"{one.name} {one.version} can be installed"
     here = [minor for minor in minors if minor in sorted_minors()]
     if here:
-        return f"{one.name} {one.version} can be, for Python {here[-1]}: declare it with {{'python': '{here[-1]}'}}."
-    named = " or ".join(minors[-2:])
-    return f"{one.name} {one.version} can be for Python {named}, which this machine has not."
+        return f"{declared} for Python {here[-1]}: declare it with {{'python': '{here[-1]}'}}."
+    if _minor_no(minors[-1]) < OLDEST[1]:
+        return f"{declared} for Python {minors[-1]}, which is older than models can run on."
+    return f"{declared} for Python {' or '.join(minors[-2:])}, which this machine has not."
+
+
+def _minor_no(minor: str) -> int:
+    return int(minor.partition(".")[2])

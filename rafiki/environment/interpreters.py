@@ -54,10 +54,11 @@ async def find_interpreter(version: str | None) -> Interpreter:
     Raises `EnvironmentBuildError` that names the versions that are there.
     """
     own = own_interpreter()
+    if version and not re.fullmatch(r"\d+(\.\d+){0,2}", version):
+        message = f"python {version} is declared, which is no version of Python."
+        raise EnvironmentBuildError(message, f"Declare one such as {own.minor}.")
     if not version or _fits(own.version, version):
         return own
-    if not re.fullmatch(r"\d+(\.\d+){0,2}", version):
-        raise EnvironmentBuildError(f"python {version} is declared, which is no version of Python.", "Such as 3.11.")
     if _numbers(version) < OLDEST[: len(_numbers(version))]:
         oldest = ".".join(map(str, OLDEST))
         message = f"python {version} is declared; models run on Python {oldest} or later."

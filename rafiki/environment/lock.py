@@ -52,8 +52,9 @@ class Lock:
         return hashlib.sha256(self.text.encode()).hexdigest()[:24]
 
     @property
-    def n_packages(self) -> int:
-        return len(re.findall(r"^\S+==", self.requirements, re.MULTILINE))
+    def packages(self) -> dict[str, str]:
+        """Versions by name."""
+        return dict(re.findall(r"^(\S+)==(\S+)", self.requirements, re.MULTILINE))
 
     @staticmethod
     def parse(text: str) -> Lock:

@@ -49,27 +49,25 @@ async def run_program(
     command: list[str], variables: Mapping[str, str], text: str = "", on_line: OnLine | None = None
 ) -> str:
     """As `Uv.run`, for any program."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd="/",  # not where a project's own configuration may lie
-        env=dict(variables),
-        start_new_session=True,
-        preexec_fn=_die_with_server(os.getpid()),
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd="/",  # not where a project's own configuration may lie
+            env=dict(variables),
+            start_new_session=True,
+            preexec_fn=_die_with_server(os.getpid()),
+        )
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
     try:
-        with suppress(ConnectionError):  # it may end without having read it
-            process.stdin.write(text.encode())
-            await process.stdin.drain()
-        process.stdin.close()
-        output, messages = await asyncio.gather(process.stdout.read(), _read_lines(process.stderr, on_line))
+        process = await asyncio.shield(starting)
+        output, messages = await _converse(process, text, on_line)
         exit_code = await process.wait()
     finally:
+        # Also where the caller gave up while it was being started: its children would not be ended with it.
+        process = await starting
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -79,6 +77,19 @@ async def run_program(
             messages += f"\nerror: it was ended by signal {-exit_code}"
         raise InstallerFailed(" ".join(command[:3]), messages)
     return output.decode(errors="replace")
+
+
+async def _converse(process: asyncio.subprocess.Process, text: str, on_line: OnLine | None) -> tuple[bytes, str]:
+    """All that it printed, and its messages."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with suppress(ConnectionError):  # it may end without having read its input
+        process.stdin.write(text.encode())
+        await process.stdin.drain()
+    process.stdin.close()
+    output, messages = await asyncio.gather(process.stdout.read(), _read_lines(process.stderr, on_line))
+    return output, messages
 
 
 def _die_with_server(server_pid: int) -> Callable[[], None]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, List, Tuple
+from typing import Any, Iterable, List, Tuple
 
 import numpy as np
 
 _KINDS = "biufcSUVmM?"  # no objects, no references: an array's bytes are all of it
 _SIMPLE = re.compile(r"[<>|=][biufcSUVmM?](\d+(\[\d*[a-zA-Z]+(/\d+)?\])?)?")
 _MAX_DEPTH = 16
+
+
+def n_items(shape: Iterable[int]) -> int:
+    """How many items an array of that shape has (`math.prod`, which Python 3.7 has not)."""
+    n = 1
+    for size in shape:
+        n *= size
+    return n
 
 
 @functools.lru_cache(maxsize=256)

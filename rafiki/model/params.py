@@ -39,7 +39,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tu
 import numpy as np
 
 from rafiki.errors import InvalidParamsError
-from rafiki.model.dtypes import build_dtype, checked_shape, describe_dtype
+from rafiki.model.dtypes import build_dtype, checked_shape, describe_dtype, n_items
 
 Params = Dict[str, Union[str, int, float, np.ndarray, bool, bytes, None]]
 """Everything that defines a trained state."""
@@ -263,7 +263,7 @@ def _plan(key: Any, *description: Any) -> _Entry:
         return _Entry(name, None, lambda file: number)
     if kind == "array" or kind == "scalar":
         dtype, shape = build_dtype(details[0]), checked_shape(details[1])
-        n_bytes = dtype.itemsize * math.prod(shape)
+        n_bytes = dtype.itemsize * n_items(shape)
         return _Entry(name, n_bytes, lambda file: _read_array(file, dtype, shape, n_bytes, kind == "scalar"))
     convert, (n_bytes,) = _TEXT_KINDS[kind], checked_shape(details)
     return _Entry(name, n_bytes, lambda file: convert(_read_bytes(file, n_bytes)))

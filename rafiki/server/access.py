@@ -65,6 +65,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/models/{model_id}"): Rule(USERS, subjects.own_model),
     ("GET", "/models/{model_id}/model_file"): Rule(USERS, subjects.own_model),
     ("DELETE", "/models/{model_id}"): Rule(USERS, subjects.own_model),
+    ("GET", "/environments"): Rule(ADMINS),
+    ("DELETE", "/environments/{environment_id}"): Rule(ADMINS),
     ("POST", "/train_jobs"): Rule(USERS),
     ("GET", "/train_jobs"): Rule(USERS, subjects.user_id_of_list),
     ("GET", "/train_jobs/{app}"): Rule(USERS),

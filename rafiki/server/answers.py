@@ -118,6 +118,22 @@ class ModelAnswer(AvailableModelAnswer):
     docker_image: str | None
 
 
+class EnvironmentRef(Answer):
+    id: str
+
+
+class EnvironmentAnswer(EnvironmentRef):
+    python: str = Field(description="version of its interpreter")
+    is_gpu: bool
+    packages: dict[str, str] = Field(description="versions by name")
+    n_models: int = Field(description="models that run in it")
+    is_in_use: bool = Field(description="a running job, or a model's check, uses it")
+    size_bytes: int
+    own_bytes: int = Field(description="what removing it gives back: the rest is shared with the cache of packages")
+    datetime_created: datetime
+    datetime_last_used: datetime
+
+
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from rafiki.executor import Checker
 from rafiki.server.auth import Passwords
 from rafiki.server.context import Context, Supervision
 from rafiki.server.errors import install_error_handlers
-from rafiki.server.routes import catalog, datasets, inference_jobs, platform, train_jobs, trials, users
+from rafiki.server.routes import catalog, datasets, environments, inference_jobs, platform, train_jobs, trials, users
 from rafiki.settings import Settings
 from rafiki.store import Store
 
@@ -30,7 +30,7 @@ def create_app(settings: Settings, store: Store, supervisor: Supervision) -> Fas
     )
     checker = Checker(settings, max_parallel=_MAX_CHECKERS)
     app.state.context = Context(settings, store, supervisor, Passwords(), checker)
-    for noun in (platform, users, datasets, catalog, train_jobs, trials, inference_jobs):
+    for noun in (platform, users, datasets, catalog, environments, train_jobs, trials, inference_jobs):
         app.include_router(noun.router)
     install_error_handlers(app)
     return app

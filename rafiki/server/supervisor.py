@@ -17,6 +17,7 @@ from rafiki.entities import Failure, FailureCode, RunnerProcess
 from rafiki.environment import EnvironmentBuilder
 from rafiki.executor.scratch import remove_folder
 from rafiki.server.dataset_check import DatasetChecks
+from rafiki.server.job_environments import JobEnvironments
 from rafiki.server.model_check import ModelChecks
 from rafiki.server.runner_process import RunnerHandle, launch
 from rafiki.settings import Settings
@@ -46,6 +47,7 @@ class Supervisor:
         self._connecting: set[asyncio.Task[None]] = set()
         self._environments = EnvironmentBuilder(settings)
         self._checks = ModelChecks(settings, store, self._environments, on_checked=lambda: self._hint("models"))
+        self._job_environments = JobEnvironments(store, self._environments, on_built=self.wake)
         self._dataset_checks = DatasetChecks(settings, store, on_checked=lambda: self._hint("datasets"))
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -58,6 +60,7 @@ class Supervisor:
         for folder in (self._settings.run_dir, self._settings.scratch_dir, self._settings.logs_dir):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(self._store.slots.set_inventory, self._settings.cores, self._settings.gpus)
+        await asyncio.to_thread(self._environments.folder.sweep)
         await self._end_left_over()
         live = await asyncio.to_thread(self._store.jobs.live)
         await asyncio.gather(*(self._adopt(process) for process in live))
@@ -83,6 +86,7 @@ class Supervisor:
         if self._reconciling is not None:
             self._reconciling.cancel()
             await asyncio.wait({self._reconciling})
+        await self._job_environments.close()
         await self._checks.close()
         await self._dataset_checks.close()
         if leave_running:
@@ -139,6 +143,8 @@ class Supervisor:
         self._watch(handle)
 
     async def _start_runner(self, process: RunnerProcess) -> None:
+        if not await self._job_environments.are_there(process.job_id):
+            return
         async with self._job_locks[process.job_id]:
             if process.job_id in self._runners:
                 return

@@ -13,12 +13,13 @@ A header entry describes the payload, one of:
 from __future__ import annotations
 
 import json
-import math
 import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
+
+from rafiki.model.dtypes import n_items
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +127,7 @@ def _n_bytes(dtype: str, shape: List[int]) -> int:
         raise ValueError(f"dtype {dtype!r}")
     if len(shape) > 32 or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"shape {shape!r}")
-    return math.prod(shape) * int(dtype[2:])
+    return n_items(shape) * int(dtype[2:])
 
 
 def _array(body: bytearray, start: int, end: int, dtype: str, shape: List[int]) -> NDArray[Any]:
@@ -134,4 +135,4 @@ def _array(body: bytearray, start: int, end: int, dtype: str, shape: List[int]) 
         raise ValueError(f"{end - start} bytes for shape {shape!r} of {dtype}")
     if start == end:
         return np.empty(shape, dtype)
-    return np.frombuffer(body, dtype, math.prod(shape), start).reshape(shape)
+    return np.frombuffer(body, dtype, n_items(shape), start).reshape(shape)

@@ -143,5 +143,5 @@ def test_the_templates_door_to_dev_is_lazy() -> None:
 
 
 @pytest.mark.parametrize("path", _sources(*LIGHT), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_light_zone_is_written_in_the_syntax_of_python_3_8(path: Path) -> None:
-    ast.parse(path.read_text(), feature_version=(3, 8))
+def test_the_light_zone_is_written_in_the_syntax_of_python_3_7(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 7))

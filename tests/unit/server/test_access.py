@@ -11,12 +11,21 @@ from fastapi.routing import APIRouter
 
 from rafiki.server.access import RULES, USERS, GuardedRoute, guarded_router
 from rafiki.server.auth import hash_token
-from rafiki.server.routes import catalog, datasets, inference_jobs, platform, train_jobs, trials, users
+from rafiki.server.routes import (
+    catalog,
+    datasets,
+    environments,
+    inference_jobs,
+    platform,
+    train_jobs,
+    trials,
+    users,
+)
 from rafiki.store import Store
 from tests.unit.server.api import Api, NotedSupervision, World, ok, refused
 
 ROUTERS: list[APIRouter] = [
-    noun.router for noun in (platform, users, datasets, catalog, train_jobs, trials, inference_jobs)
+    noun.router for noun in (platform, users, datasets, catalog, environments, train_jobs, trials, inference_jobs)
 ]
 ROUTES = [route for router in ROUTERS for route in router.routes]
 SIGNED_IN_RULES = [(method, path) for (method, path), rule in RULES.items() if rule.who is not None]
@@ -24,6 +33,7 @@ SIGNED_IN_RULES = [(method, path) for (method, path), rule in RULES.items() if r
 
 def address(path: str) -> str:
     names = {"app": "app", "version": "-1", "model_id": "m", "trial_id": "t", "dataset_id": "d", "token_id": "k"}
+    names["environment_id"] = "e"
     return path.format(**names, user_id="me") if "{" in path else path
 
 

@@ -30,6 +30,7 @@ def test_no_request_breaks_the_server(app: FastAPI, sign_in: Callable[..., Api],
         "trial_id": trial.id,
         "dataset_id": train_job.train_dataset_id,
         "user_id": superadmin.user.id,
+        "environment_id": "e",
         "token_id": store.users.add_token(superadmin.user.id, "hash", None, "nightly"),
     }
     n_answers: Counter[int] = Counter()
