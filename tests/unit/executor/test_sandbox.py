@@ -141,27 +141,28 @@ KEPT = """\
 import os, signal, sys, time
 from rafiki.worker.keeper import fork_under_keeper
 fork_under_keeper(os.getppid())
+reads, writes = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        print(os.getpid(), flush=True)
+        os.write(writes, b"%d" % os.getpid())
         time.sleep(600)
     os._exit(0)
-os.wait()
+print(int(os.read(reads, 100)), flush=True)
 {end}
 """
 
 
 @pytest.mark.parametrize(
     ("end", "status"),
-    [("os._exit(7)", 7), ("os.kill(os.getpid(), signal.SIGSEGV)", 128 + 11), ("time.sleep(600)", 137)],
+    [("os._exit(7)", 7), ("os.kill(os.getpid(), signal.SIGSEGV)", 128 + 11), ("time.sleep(600)", 128 + 9)],
 )
 def test_a_keeper_ends_after_all_of_its_workers_processes(end: str, status: int) -> None:
     command = [sys.executable, "-c", KEPT.format(end=end)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as keeper:
         assert keeper.stdout is not None
         daemon = int(keeper.stdout.readline())
-        if status == 137:
+        if status == 128 + 9:
             keeper.terminate()
         assert keeper.wait(20) == status
         assert not Path(f"/proc/{daemon}").exists()
