@@ -151,6 +151,25 @@ def check_bubblewrap() -> Finding:
     return Finding("bubblewrap", FINE, _probe(path, "--version")[1])
 
 
+def check_confinement() -> Finding:
+    """What a server on this machine does about models' code, as it says itself when it starts."""
+    try:
+        from rafiki.cli.serve import read_settings
+        from rafiki.server.confinement import abilities_here
+    except ModuleNotFoundError as error:
+        return Finding("confinement", LIMITED, "not looked for", f"that needs {error.name}")
+    try:
+        abilities = abilities_here(read_settings({}))
+    except InvalidSettingsError as error:
+        return Finding("confinement", LIMITED, "not looked for", error.message)
+    found = ", ".join(ability.name for ability in abilities if ability.holds)
+    lost = [ability for ability in abilities if not ability.holds]
+    if lost:
+        remedies = dict.fromkeys(ability.remedy for ability in lost)
+        return Finding("confinement", LIMITED, found, "; ".join(one.loss for one in lost), " ".join(remedies))
+    return Finding("confinement", FINE, found)
+
+
 def check_containers() -> Finding:
     """What runs models that name a `docker_image`."""
     meaning = "models that name a docker_image cannot run"
@@ -184,6 +203,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     check_interpreters,
     check_uv,
     check_bubblewrap,
+    check_confinement,
     check_containers,
     check_gpus,
 )

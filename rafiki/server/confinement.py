@@ -11,14 +11,14 @@ from rafiki.settings import Settings
 logger = logging.getLogger("rafiki.server")
 
 
-def losses(settings: Settings) -> list[Ability]:
-    """What does not hold here. Blocking, some 20 ms, the first time only."""
-    return [ability for ability in abilities(settings.confinement) if not ability.holds]
+def abilities_here(settings: Settings) -> list[Ability]:
+    """What holds here and what does not. Blocking, some 20 ms, the first time only."""
+    return abilities(settings.confinement)
 
 
 def report_confinement(settings: Settings) -> None:
     """Say what holds and, loudly, what does not. Raises `InvalidSettingsError` where more is demanded than can be."""
-    found = abilities(settings.confinement)
+    found = abilities_here(settings)
     sandbox = bubblewrap()
     if settings.confinement == "required" and sandbox.path is None:
         raise InvalidSettingsError(
@@ -26,7 +26,8 @@ def report_confinement(settings: Settings) -> None:
         )
     logger.info("what keeps users' code harmless here: %s", ", ".join(one.name for one in found if one.holds))
     lost: dict[str, list[str]] = {}
-    for ability in losses(settings):
-        lost.setdefault(ability.remedy, []).append(ability.loss)
+    for ability in found:
+        if not ability.holds:
+            lost.setdefault(ability.remedy, []).append(ability.loss)
     for remedy, sentences in lost.items():
         logger.warning("users' code is not fully confined: %s. %s", "; ".join(sentences), remedy)

@@ -85,3 +85,12 @@ def test_a_data_folder_is_looked_for_where_a_server_would_have_it(monkeypatch, t
     assert str(tmp_path / "not" / "yet") in doctor.check_disk().found
     monkeypatch.setenv("RAFIKI_CORES", "many")
     assert doctor.check_disk().state in (FINE, LIMITED)
+
+
+def test_what_confinement_lacks_is_told_with_what_helps(monkeypatch):
+    monkeypatch.setenv("RAFIKI_CONFINEMENT", "off")
+    finding = doctor.check_confinement()
+    assert finding.state == LIMITED
+    assert "clean environment" in finding.found
+    assert "can reach what this machine can reach" in finding.meaning
+    assert "set it to auto" in finding.install
