@@ -140,6 +140,8 @@ class ModelUsedError(RafikiError):
 
 
 class EnvironmentUsedError(RafikiError):
+    """An environment that cannot be removed: a job or a check uses it at the moment."""
+
     status = 409
     hint = "stop the jobs that use it, or wait until they have ended"
 

@@ -1,19 +1,32 @@
-"""`client-methods`: the methods of `rafiki.client.Client` that one of its sections has, in the order of the source."""
+"""`client-methods`: the methods of `rafiki.client.Client`, by its sections, in the order of the source."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 from generated import GeneratedPage
 from sphinx.application import Sphinx
-from sphinx.util import import_object
 
 
 class ClientMethods(GeneratedPage):
-    required_arguments = 1
+    """Writes reStructuredText."""
 
     def text(self) -> str:
-        section = import_object(self.arguments[0])
-        names = [name for name, value in vars(section).items() if not name.startswith("_") and callable(value)]
-        return "\n".join(f".. automethod:: rafiki.client.Client.{name}\n" for name in names)
+        return "\n".join(_sections())
+
+
+def _sections() -> Iterator[str]:
+    from rafiki.client import Client
+    from rafiki.client.section import Section
+
+    for section in Client.__mro__:
+        if issubclass(section, Section) and section not in (Client, Section):
+            title = (sys.modules[section.__module__].__doc__ or section.__name__).strip().rstrip(".")
+            yield f"{title}\n{'-' * len(title)}\n"
+            for name, value in vars(section).items():
+                if not name.startswith("_") and callable(value):
+                    yield f".. automethod:: rafiki.client.Client.{name}\n"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

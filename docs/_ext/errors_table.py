@@ -18,9 +18,7 @@ class ErrorsTable(GeneratedPage):
 def _rows() -> Iterator[tuple[str, str, str]]:
     for name, found in vars(errors).items():
         if isinstance(found, type) and issubclass(found, errors.RafikiError) and found is not errors.RafikiError:
-            if not found.__doc__:
-                raise ValueError(f"the error {name} has no docstring; write one in rafiki/errors.py")
-            yield code(name), str(found.status), found.__doc__
+            yield code(name), str(found.status), found.__doc__ or ""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

