@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
-import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rafiki.environment import conda
@@ -25,16 +23,14 @@ from rafiki.environment.failures import (
 )
 from rafiki.environment.folder import EnvironmentFolder
 from rafiki.environment.hints import find_hint
-from rafiki.environment.interpreters import Interpreter, find_interpreter
+from rafiki.environment.interpreters import Interpreter, find_interpreter, own_interpreter
 from rafiki.environment.lock import Basis, Lock, lock_installed
-from rafiki.environment.sources import installer_variables, local_links, whence
+from rafiki.environment.request import Request, make_request
+from rafiki.environment.sources import installer_variables, whence
 from rafiki.environment.uv import InstallerFailed, OnLine, Uv
 from rafiki.errors import EnvironmentBuildError
-from rafiki.model.requirements import InstallPlan, install_plan, normalized_name
+from rafiki.model.requirements import normalized_name
 from rafiki.settings import Settings
-
-#: What every model has.
-_ALWAYS = ("requests", "numpy", "Pillow")
 
 Progress = Callable[[str], Awaitable[None]]
 
@@ -66,18 +62,15 @@ class EnvironmentBuilder:
         `progress` is told what is being done. Raises `EnvironmentBuildError`: which dependency cannot be had, why, and
         what can.
         """
-        plan = self._plan(dependencies)
-        interpreter = await find_interpreter(plan.python)
-        requirements = _with_always(plan.requirements)
-        basis = Basis(interpreter.version, self._is_gpu, self._torch_backend(plan), conda=conda.arguments(plan))
-        key = self._key(requirements, basis, interpreter)
+        request = await make_request(dependencies, self._is_gpu, self._uv.variables)
+        key = request.key(sorted(self._may_build), whence(self._uv.variables))
         async with self.folder.locked(key):
             address = self.folder.recall(key)
             if address is None:
                 await progress("resolving")
                 try:
                     with self._named_failures():
-                        address = await self._build(requirements, basis, interpreter, progress)
+                        address = await self._build(request, progress)
                 except PackagesUnreachableError:
                     address = self.folder.recall(key, max_age_s=math.inf)
                     if address is None:
@@ -104,37 +97,6 @@ class EnvironmentBuilder:
                 self.folder.note_absent(address, error.message)
                 raise
 
-    # What to build ----------------------------------------------------------------------------------------------------
-
-    def _plan(self, dependencies: Mapping[str, str] | None) -> InstallPlan:
-        try:
-            return install_plan(dependencies, self._is_gpu)
-        except (TypeError, ValueError) as error:
-            raise EnvironmentBuildError(f"The dependencies are malformed: {error}.") from error
-
-    def _torch_backend(self, plan: InstallPlan) -> str | None:
-        """Where PyTorch comes from: without GPUs its own index of CPU builds, unless a folder of wheels has it."""
-        if self._is_gpu:
-            return None
-        declared = [
-            requirement for requirement in plan.requirements if requirement.startswith(("torch==", "torchvision=="))
-        ]
-        wheels = [wheel.name for folder in local_links(self._uv.variables) for wheel in folder.glob("torch*.whl")]
-        is_local = declared and all(
-            any(re.match(rf"{re.escape(one.replace('==', '-'))}[+-]", wheel) for wheel in wheels) for one in declared
-        )
-        return None if is_local else "cpu"
-
-    def _key(self, requirements: list[str], basis: Basis, interpreter: Interpreter) -> str:
-        request = [
-            requirements,
-            vars(basis),
-            str(interpreter.path),
-            sorted(self._may_build),
-            whence(self._uv.variables),
-        ]
-        return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:24]
-
     # Building ---------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -150,32 +112,31 @@ class EnvironmentBuilder:
                 raise
             raise build_error(str(error), "") from error
 
-    async def _build(self, requirements: list[str], basis: Basis, interpreter: Interpreter, progress: Progress) -> str:
+    async def _build(self, request: Request, progress: Progress) -> str:
         while True:
             try:
                 async with asyncio.timeout(self._settings.environment_time_limit_s):
-                    return await self._build_as(requirements, basis, interpreter, progress)
+                    return await self._build_as(request, progress)
             except InstallerFailed as failed:
                 missing = {normalized_name(name) for name in packages_without_wheels(failed.messages)}
-                from_source = tuple(sorted(missing & self._may_build - set(basis.from_source)))
-                if not from_source:
+                to_build = missing & self._may_build - set(request.basis.from_source)
+                if not to_build:
                     await progress("looking for what could be installed instead")
-                    raise await self._named(failed, interpreter, basis) from failed
-                basis = replace(basis, from_source=(*basis.from_source, *from_source))
+                    raise await self._named(failed, request) from failed
+                request = request.building(to_build)
 
-    async def _build_as(
-        self, requirements: list[str], basis: Basis, interpreter: Interpreter, progress: Progress
-    ) -> str:
+    async def _build_as(self, request: Request, progress: Progress) -> str:
         with self.folder.staging() as staging:
-            python = await self._make_python(staging, basis, interpreter)
-            install = ("pip", "install", "--python", str(python), *basis.flags(), "--", *requirements)
+            python = await self._make_python(staging, request.basis, request.interpreter)
+            flags = request.basis.flags()
+            install = ("pip", "install", "--python", str(python), *flags, "--", *request.requirements)
             try:
                 await self._uv.run(*install, on_line=_telling(progress))
             except InstallerFailed as failed:
                 if not is_unreachable(failed.messages):
                     raise
                 await self._install_offline(failed, *install)
-            lock = await lock_installed(self._uv, python, basis)
+            lock = await lock_installed(self._uv, python, request.basis)
             self.folder.adopt(staging, lock)
         return lock.address
 
@@ -187,7 +148,7 @@ class EnvironmentBuilder:
             raise failed from None
 
     async def _rebuild(self, lock: Lock) -> None:
-        interpreter = await _interpreter_of(lock.basis)
+        interpreter = own_interpreter() if lock.basis.conda else await _interpreter_of(lock.basis)
         try:
             async with asyncio.timeout(self._settings.environment_time_limit_s):
                 with self.folder.staging() as staging:
@@ -208,20 +169,15 @@ class EnvironmentBuilder:
         await self._uv.run(*make, "--quiet")
         return staging / "bin" / "python"
 
-    async def _named(self, failed: InstallerFailed, interpreter: Interpreter, basis: Basis) -> EnvironmentBuildError:
-        error = build_error(failed.messages, interpreter.minor)
-        unavailable = unavailable_packages(failed.messages)
+    async def _named(self, failed: InstallerFailed, request: Request) -> EnvironmentBuildError:
+        error = build_error(failed.messages, request.interpreter.minor, request.dependencies)
+        unavailable = unavailable_packages(failed.messages, request.dependencies)
         if not unavailable or isinstance(error, PackagesUnreachableError):
             return error
-        hint = await find_hint(self._uv, unavailable, interpreter, basis) or error.hint
+        hint = await find_hint(self._uv, unavailable, request.interpreter, request.basis) or error.hint
         if self._settings.package_offline:
             hint += " The server looks in its cache alone, as its setting RAFIKI_PACKAGE_OFFLINE says."
         return EnvironmentBuildError(error.message, hint)
-
-
-def _with_always(requirements: list[str]) -> list[str]:
-    declared = {normalized_name(re.split(r"[\[=<>!~ ]", requirement)[0]) for requirement in requirements}
-    return [*requirements, *(name for name in _ALWAYS if normalized_name(name) not in declared)]
 
 
 async def _interpreter_of(basis: Basis) -> Interpreter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rafiki.errors import EnvironmentBuildError
@@ -21,15 +21,22 @@ class PackagesUnreachableError(EnvironmentBuildError):
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A declared package that cannot be had as declared; `version` is empty where any would do."""
+    """A declared package that cannot be had as declared; `version` is empty where any would do.
+
+    `name` is the package's; the dependency that stands for it may have another (`tensorflow` for `tensorflow-cpu`).
+    """
 
     name: str
     version: str
+    dependency: str
     why: str  # 'package': there is none of that name; 'version': none of that version; 'build': none for this Python
 
 
-def build_error(messages: str, python: str) -> EnvironmentBuildError:
-    """The error for an installer's messages, with its own reason. `python` is the version that was built for."""
+def build_error(messages: str, python: str, dependencies: Mapping[str, str] | None = None) -> EnvironmentBuildError:
+    """The error for an installer's messages, with its own reason.
+
+    `python` is the version that was built for; `dependencies` are those by package that are declared by another name.
+    """
     reason = reason_of(messages)
     for phrases, sentence, hint in _TROUBLES:
         if any(phrase in messages for phrase in phrases):
@@ -38,7 +45,7 @@ def build_error(messages: str, python: str) -> EnvironmentBuildError:
         return PackagesUnreachableError(f"Packages are missing, and the server fetches none. {reason}", _OFFLINE_HINT)
     if is_unreachable(messages):
         return PackagesUnreachableError(f"The index of packages cannot be reached. {reason}", _NETWORK_HINT)
-    unavailable = unavailable_packages(messages)
+    unavailable = unavailable_packages(messages, dependencies)
     if unavailable:
         sentences = " ".join(_sentence(one, python) for one in unavailable)
         return EnvironmentBuildError(f"{sentences} ({reason})", _hint(unavailable))
@@ -64,13 +71,15 @@ def reason_of(messages: str) -> str:
     return text if len(text) <= _MAX_REASON else text[:_MAX_REASON] + "..."
 
 
-def unavailable_packages(messages: str) -> list[Unavailable]:
+def unavailable_packages(messages: str, dependencies: Mapping[str, str] | None = None) -> list[Unavailable]:
     """Those of the declared packages that the installer says it cannot have; empty where they contradict each other."""
     text = " ".join(messages.split())
-    found = [Unavailable(match[1], _required(match[1], text), "package") for match in _NO_PACKAGE.finditer(text)]
-    found += [Unavailable(match[1], match[2], "version") for match in _NO_VERSION.finditer(text)]
-    found += [Unavailable(match[1], match[2], "build") for match in _NO_BUILD.finditer(text)]
-    return [one for one in dict.fromkeys(found) if _is_declared(one, text)]
+    found = [(match[1], _required(match[1], text), "package") for match in _NO_PACKAGE.finditer(text)]
+    found += [(match[1], match[2], "version") for match in _NO_VERSION.finditer(text)]
+    found += [(match[1], match[2], "build") for match in _NO_BUILD.finditer(text)]
+    named = dependencies or {}
+    declared = [one for one in dict.fromkeys(found) if _is_declared(one[0], text)]
+    return [Unavailable(name, version, named.get(name, name), why) for name, version, why in declared]
 
 
 def packages_without_wheels(messages: str) -> list[str]:
@@ -89,13 +98,13 @@ def _required(name: str, text: str) -> str:
     return match[1] if match else ""
 
 
-def _is_declared(one: Unavailable, text: str) -> bool:
+def _is_declared(name: str, text: str) -> bool:
     """It was asked for, and not by some other package."""
-    return re.search(rf"you require {re.escape(one.name)}(\[[\w,-]+\])?(==|[\s,]|$)", text) is not None
+    return re.search(rf"you require {re.escape(name)}(\[[\w,-]+\])?(==|[\s,]|$)", text) is not None
 
 
 def _sentence(one: Unavailable, python: str) -> str:
-    declared = f"{one.name} {one.version}".strip()
+    declared = f"{one.dependency} {one.version}".strip()
     if one.why == "package":
         return f"{declared} is declared, and the index has no package {one.name!r}."
     if one.why == "version":

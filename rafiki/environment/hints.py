@@ -48,11 +48,11 @@ class _Search:
         python = self._interpreter.minor
         sentences = []
         if nearest:
-            named = " and ".join(f"{one.name} {version}" for version in nearest)
+            named = " and ".join(f"{one.dependency} {version}" for version in nearest)
             verb = "is the nearest version" if len(nearest) == 1 else "are the nearest versions"
             sentences.append(f"{named} {verb} that can be installed for Python {python}.")
         elif one.why != "version":
-            sentences.append(f"No version of {one.name} can be installed for Python {python}.")
+            sentences.append(f"No version of {one.dependency} can be installed for Python {python}.")
         if minors:
             sentences.append(_advise_python(one, minors))
         return sentences
@@ -82,7 +82,7 @@ async def _nothing() -> list[str]:
 
 
 def _advise_python(one: Unavailable, minors: list[str]) -> str:
-    declared = f"{one.name} {one.version} can be installed"
+    declared = f"{one.dependency} {one.version} can be installed"
     here = [minor for minor in minors if minor in sorted_minors()]
     if here:
         return f"{declared} for Python {here[-1]}: declare it with {{'python': '{here[-1]}'}}."

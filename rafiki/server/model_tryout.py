@@ -16,7 +16,7 @@ from rafiki.tasks import Task, get_task
 from rafiki.worker.frames import Load, Predict, Predicted, Train
 
 #: Policies that make a trial shorter.
-_SHORTENING = {"EARLY_STOP", "QUICK_TRAIN", "QUICK_EVAL"}
+_SHORTENING = {"EARLY_STOP", "QUICK_EVAL", "DOWNSCALE"}
 _N_QUERIES = 3
 
 
