@@ -77,9 +77,11 @@ class Catalog(Datasets):
         return self._list_models(SELECT_MODEL if user_id is None else SELECT_MODEL.where(_owned(user_id)), task)
 
     def list_available_models(self, user_id: str, task: str | None = None) -> list[Model]:
-        """Public ones and the user's own, without `INVALID` ones."""
+        """Public ones and the user's own, without `INVALID` ones; of several versions the latest of these."""
         is_available = or_(models.c.access_right == ModelAccessRight.PUBLIC, _owned(user_id))
-        return self._list_models(SELECT_MODEL.where(is_available, models.c.status != ModelStatus.INVALID), task)
+        found = self._list_models(SELECT_MODEL.where(is_available, models.c.status != ModelStatus.INVALID), task)
+        latest = {(model.user_id, model.name): model.id for model in sorted(found, key=lambda model: model.version)}
+        return [model for model in found if latest[model.user_id, model.name] == model.id]
 
     def models_in_status(self, status: str) -> list[Model]:
         return self._list_models(SELECT_MODEL.where(models.c.status == status), None)

@@ -109,6 +109,21 @@ def test_versions_of_a_model(store: Store, world: World) -> None:
     assert [model.version for model in store.catalog.list_models(world.user.id) if model.name == "m"] == [1, 2]
 
 
+def test_the_latest_version_that_one_may_use_is_available(store: Store, world: World) -> None:
+    other = world.add_user()
+    versions = [
+        world.add_model(name="m", new_version=True, access_right=access_right)
+        for access_right in ("PUBLIC", "PUBLIC", "PRIVATE", "PRIVATE")
+    ]
+    store.catalog.set_model_invalid(versions[3].id, FAILURE)
+
+    def version_for(user_id: str) -> list[int]:
+        return [model.version for model in store.catalog.list_available_models(user_id) if model.name == "m"]
+
+    assert version_for(world.user.id) == [3]
+    assert version_for(other.id) == [2]
+
+
 def test_a_model_that_jobs_use_is_not_deleted(store: Store, world: World) -> None:
     for app in ("b", "a"):
         world.add_train_job(app)

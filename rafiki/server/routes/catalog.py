@@ -74,7 +74,7 @@ def list_models(caller: Caller, context: Ctx, task: str | None = None) -> list[M
 
 @router.get("/models/available", response_model=list[AvailableModelAnswer])
 def list_available_models(caller: Caller, context: Ctx, task: str | None = None) -> list[Model]:
-    """The models that you may use: public ones and your own, without INVALID ones."""
+    """The models that you may use: public ones and your own, without INVALID ones; the latest version of each."""
     return context.store.catalog.list_available_models(caller.id, task)
 
 
