@@ -70,13 +70,13 @@ _FILE_HINT = (
 )
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
-_is_network_blocked = False
+_is_confined = _is_network_blocked = False
 
 
-def set_network_blocked(is_blocked: bool) -> None:
-    """Whether this process runs without network, so that what fails for that can be told."""
-    global _is_network_blocked
-    _is_network_blocked = is_blocked
+def set_confined(is_confined: bool, has_network: bool) -> None:
+    """Whether this process is in a sandbox, so that what fails for that can be told."""
+    global _is_confined, _is_network_blocked
+    _is_confined, _is_network_blocked = is_confined, not has_network
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -102,7 +102,7 @@ def _code_and_hint(error: OSError) -> Tuple[str, str]:
     is_unreachable = isinstance(error, socket.gaierror) or error.errno in _UNREACHABLE
     if _is_network_blocked and is_unreachable:
         return FailureCode.NETWORK_BLOCKED, _NETWORK_HINT
-    if isinstance(error, (FileNotFoundError, PermissionError)) and os.path.isabs(str(error.filename)):
+    if _is_confined and isinstance(error, (FileNotFoundError, PermissionError)) and os.path.isabs(str(error.filename)):
         return FailureCode.EXCEPTION, _FILE_HINT
     return "", ""
 

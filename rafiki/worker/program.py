@@ -28,7 +28,7 @@ from rafiki.worker.failures import (
     format_user_traceback,
     import_failure_of,
     is_disk_full,
-    set_network_blocked,
+    set_confined,
 )
 from rafiki.worker.frames import (
     Exit,
@@ -72,7 +72,7 @@ def main(start_json: str) -> int:
     start = Start(**json.loads(start_json))
     if start.max_tasks is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (start.max_tasks, start.max_tasks))
-    set_network_blocked(not start.has_network)
+    set_confined(start.is_confined, start.has_network)
     os.chdir(start.scratch_dir)
     channel = Channel(start.fd, start.scratch_dir)
     channel.end_with_connection()
