@@ -54,7 +54,9 @@ def _shorten_signature(
 def _with_aliases(signature: str | None) -> str | None:
     for content, alias in _ALIASES.items():
         signature = signature and signature.replace(content, alias)
-    return signature and signature.replace("~typing.Dict[", "dict[").replace("~typing.List[", "list[")
+    for written, meant in (("~typing.Dict[", "dict["), ("~typing.List[", "list["), ("<factory>", "...")):
+        signature = signature and signature.replace(written, meant)
+    return signature
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

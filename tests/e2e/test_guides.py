@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from rafiki.entities import FailureCode
+from rafiki.settings import Settings
 from tests.server_process import ServerProcess, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -67,3 +69,12 @@ def test_the_guides_blocks_run(guide: str, clone: Path, server: ServerProcess, m
         elif language == "json":
             json.loads(code)
     assert ran & {"bash", "python"}
+
+
+def test_the_guides_name_every_failure_and_every_setting_that_they_name_is_there() -> None:
+    text = (DOCS / "guides" / "model-developers.md").read_text()
+    codes = [value for name, value in vars(FailureCode).items() if name.isupper()]
+    assert [code for code in codes if f"`{code}`" not in text] == []
+    named = {name for path in (DOCS / "guides").glob("*.md") for name in re.findall(r"`(\w+_\w+)`", path.read_text())}
+    named = {name for name in named if name.startswith(("worker_", "trial_", "package_", "keep_", "max_", "server_"))}
+    assert named - {"package_", "worker_", "trial_"} <= Settings.model_fields.keys()
