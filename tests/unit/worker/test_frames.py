@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from rafiki.entities import Failure
 from rafiki.worker.frames import (
     MAX_BULK_BYTES,
+    MAX_FAILURE_CHARS,
     MAX_FRAME_BYTES,
+    MAX_PREDICTION_JSON_BYTES,
     REPLIES,
     REQUESTS,
     Bulk,
@@ -38,6 +40,7 @@ from rafiki.worker.frames import (
     fetch,
     to_wire,
 )
+from rafiki.worker.values import MAX_ARRAYS
 
 SIZE = struct.Struct("<I")
 
@@ -250,3 +253,30 @@ def test_only_plain_files_of_bounded_size_are_read(tmp_path: Path) -> None:
         file.truncate(MAX_BULK_BYTES + 1)
     with pytest.raises(ProtocolError, match="no plain file"):
         fetch(Bulk(name), str(tmp_path))
+
+
+def test_a_worker_says_of_itself_only_what_it_can_know() -> None:
+    for code in ("INTERRUPTED", "BUDGET_OVER", "STOPPED_BY_USER", "KILLED", "no code"):
+        failure = {"code": code, "message": "try again", "hint": ""}
+        with pytest.raises(ProtocolError, match=code):
+            decode(body_of({"kind": "Failed", "id": 1, "failure": failure}), REPLIES)
+    endless = {"code": "EXCEPTION", "message": "x" * 1_000_000, "hint": "y" * 1_000_000}
+    _, failed = decode(body_of({"kind": "Failed", "id": 1, "failure": endless}), REPLIES)
+    assert isinstance(failed, Failed)
+    assert len(failed.failure.message) == len(failed.failure.hint) == MAX_FAILURE_CHARS
+    assert sent(Failed(Failure("EXCEPTION", "x" * 1_000_000)), REPLIES) == Failed(
+        Failure("EXCEPTION", "x" * MAX_FAILURE_CHARS)
+    )
+
+
+def test_predictions_that_a_runner_could_not_hold_are_refused_on_either_side() -> None:
+    with pytest.raises(ValueError, match="at most 16777216 can be sent"):
+        encode(Predicted(["x" * MAX_PREDICTION_JSON_BYTES]), 1)
+    payload = b"[" + b" " * MAX_PREDICTION_JSON_BYTES + b"]"
+    header = {"kind": "Predicted", "id": 1, "values": {"json": True}}
+    with pytest.raises(ProtocolError, match="of JSON"):
+        decode(body_of(header, payload), REPLIES)
+    n_arrays = 2 * MAX_ARRAYS
+    header = {"kind": "Predicted", "id": 1, "values": {"dtype": "|u1", "shape": [n_arrays, 1]}}
+    with pytest.raises(ProtocolError, match=f"{n_arrays} arrays"):
+        decode(body_of(header, bytes(n_arrays)), REPLIES)
