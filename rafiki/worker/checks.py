@@ -5,6 +5,28 @@ from __future__ import annotations
 import math
 from typing import Any, Callable, Dict
 
+from rafiki.entities import Failure, FailureCode
+
+#: Characters of a failure's message, and of its hint.
+MAX_FAILURE_CHARS = 16_384
+#: What a worker may say of itself. The others are for us to say: some of them have a trial repeated.
+_WORKERS_CODES = frozenset(
+    {
+        FailureCode.IMPORT_ERROR,
+        FailureCode.INVALID_MODEL_CLASS,
+        FailureCode.MISSING_DEPENDENCY,
+        FailureCode.EXCEPTION,
+        FailureCode.BAD_SCORE,
+        FailureCode.BAD_PARAMETERS,
+        FailureCode.BAD_PREDICTIONS,
+        FailureCode.OUT_OF_MEMORY,
+        FailureCode.DISK_FULL,
+        FailureCode.PROCESS_LIMIT,
+        FailureCode.NETWORK_BLOCKED,
+        FailureCode.INTERNAL,
+    }
+)
+
 
 class ProtocolError(Exception):
     """The other side sent something that is no message of the protocol."""
@@ -42,3 +64,11 @@ def of_type(annotation: str, value: Any) -> Any:
     if not _CHECKS[annotation](value):
         raise ProtocolError(f"a field is a {type(value).__name__}, expected {annotation}")
     return value
+
+
+def failure_of_texts(texts: Dict[str, Any]) -> Failure:
+    """What a worker says of itself. Raises `ProtocolError` where that is not for it to say."""
+    failure = Failure(**{name: of_type("str", text)[:MAX_FAILURE_CHARS] for name, text in texts.items()})
+    if failure.code not in _WORKERS_CODES:
+        raise ProtocolError(f"a worker that fails with {failure.code[:100]!r}")
+    return failure

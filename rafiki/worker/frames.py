@@ -31,9 +31,9 @@ import struct
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
-from rafiki.entities import Failure, FailureCode
+from rafiki.entities import Failure
 from rafiki.worker.checks import ProtocolError as ProtocolError
-from rafiki.worker.checks import clean_text, of_type
+from rafiki.worker.checks import MAX_FAILURE_CHARS, clean_text, failure_of_texts, of_type
 from rafiki.worker.values import (
     MAX_PREDICTION_JSON_BYTES,
     MAX_QUERY_JSON_BYTES,
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 MAX_FRAME_BYTES = 1 << 20
 MAX_BULK_BYTES = 512 << 20
 MAX_HEADER_BYTES = 4 << 20
-#: Characters of a failure's message, and of its hint.
-MAX_FAILURE_CHARS = 16_384
 
 # Without what `json.dumps` and `json.loads` do around these, which counts in a prediction's 100 us.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -155,23 +153,6 @@ _PAYLOADS: Dict[Type[Any], Tuple[str, int]] = {
     Predict: ("queries", MAX_QUERY_JSON_BYTES),
     Predicted: ("predictions", MAX_PREDICTION_JSON_BYTES),
 }
-#: What a worker may say of itself. The others are for us to say: some of them have a trial repeated.
-_WORKERS_CODES = frozenset(
-    {
-        FailureCode.IMPORT_ERROR,
-        FailureCode.INVALID_MODEL_CLASS,
-        FailureCode.MISSING_DEPENDENCY,
-        FailureCode.EXCEPTION,
-        FailureCode.BAD_SCORE,
-        FailureCode.BAD_PARAMETERS,
-        FailureCode.BAD_PREDICTIONS,
-        FailureCode.OUT_OF_MEMORY,
-        FailureCode.DISK_FULL,
-        FailureCode.PROCESS_LIMIT,
-        FailureCode.NETWORK_BLOCKED,
-        FailureCode.INTERNAL,
-    }
-)
 
 
 # --- encoding -----------------------------------------------------------------------------------------------------
@@ -242,7 +223,7 @@ def decode(body: bytearray, allowed: Tuple[Type[Any], ...]) -> Tuple[Optional[in
             name, max_json_bytes = _PAYLOADS[kind]
             header[name] = decode_values(header.pop("values"), body, payload_at, max_json_bytes)
         elif kind is Failed:
-            header["failure"] = _failure(header["failure"])
+            header["failure"] = failure_of_texts(header["failure"])
         else:
             for field in fields(kind):
                 of_type(str(field.type), header[field.name])
@@ -251,13 +232,6 @@ def decode(body: bytearray, allowed: Tuple[Type[Any], ...]) -> Tuple[Optional[in
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, struct.error, OverflowError) as error:
         raise ProtocolError(f"a frame that cannot be decoded ({type(error).__name__}: {error})"[:300]) from error
-
-
-def _failure(texts: Dict[str, Any]) -> Failure:
-    failure = Failure(**{name: of_type("str", text)[:MAX_FAILURE_CHARS] for name, text in texts.items()})
-    if failure.code not in _WORKERS_CODES:
-        raise ProtocolError(f"a worker that fails with {failure.code[:100]!r}")
-    return failure
 
 
 def _header(body: bytearray) -> Tuple[Dict[str, Any], int]:

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rafiki.entities import Failure
+from rafiki.worker.checks import MAX_FAILURE_CHARS
 from rafiki.worker.frames import (
     MAX_BULK_BYTES,
-    MAX_FAILURE_CHARS,
     MAX_FRAME_BYTES,
     MAX_PREDICTION_JSON_BYTES,
     REPLIES,
