@@ -32,8 +32,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
 from rafiki.entities import Failure
-from rafiki.worker.checks import ProtocolError as ProtocolError
 from rafiki.worker.checks import MAX_FAILURE_CHARS, clean_text, failure_of_texts, of_type
+from rafiki.worker.checks import ProtocolError as ProtocolError
 from rafiki.worker.values import (
     MAX_PREDICTION_JSON_BYTES,
     MAX_QUERY_JSON_BYTES,
