@@ -34,11 +34,8 @@ class ImageSvm(BaseModel):
         self._mean = X.mean(axis=0)
         self._std = float((X - self._mean).std() or 1.0)
         X = self._scaled(X)
-        self._svm = self._make_svm(X.shape[1])
-        # How sure to be is learnt from images that it has not seen.
-        n_unseen = len(X) // 5
-        self._svm.fit(X[n_unseen:], y[n_unseen:])
-        self._steepness = best_steepness(self._margins(X[:n_unseen]), self._svm.classes_, y[:n_unseen])
+        self._svm = SVC(C=self._knobs["C"], gamma=self._knobs["gamma"] / X.shape[1], cache_size=500)
+        self._steepness = self._learn_steepness(X, y)
         self._svm.fit(X, y)
         logger.log("Trained", n_support_vectors=len(self._svm.support_), steepness=self._steepness)
 
@@ -71,8 +68,13 @@ class ImageSvm(BaseModel):
         self._image_size = params["image_size"]
         self._n_classes = params["n_classes"]
 
-    def _make_svm(self, n_features):
-        return SVC(C=self._knobs["C"], gamma=self._knobs["gamma"] / n_features, cache_size=500)
+    def _learn_steepness(self, X, y):
+        """How sure to be, learnt from a fifth of the images by a machine that has not seen them."""
+        n_unseen = len(X) // 5
+        if n_unseen == 0 or len(np.unique(y[n_unseen:])) == 1:
+            return 1.0
+        self._svm.fit(X[n_unseen:], y[n_unseen:])
+        return best_steepness(self._margins(X[:n_unseen]), self._svm.classes_, y[:n_unseen])
 
     def _scaled(self, X):
         return (X - self._mean) / self._std

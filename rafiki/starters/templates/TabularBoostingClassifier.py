@@ -2,12 +2,13 @@
 
 import json
 import pickle
+import re
+from collections import Counter
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from rafiki.model import BaseModel, FloatKnob, IntegerKnob, dataset, logger
-from rafiki.model.tabular_schema import TabularSchema
+from rafiki.model import BaseModel, FloatKnob, IntegerKnob, TabularSchema, dataset, logger
 
 
 class TabularBoostingClassifier(BaseModel):
@@ -16,10 +17,10 @@ class TabularBoostingClassifier(BaseModel):
     @staticmethod
     def get_knob_config():
         return {
-            "learning_rate": FloatKnob(0.03, 0.2, is_exp=True),
-            "n_rounds": IntegerKnob(50, 200, is_exp=True),
-            "max_leaf_nodes": IntegerKnob(3, 16, is_exp=True),
-            "min_samples_leaf": IntegerKnob(3, 30, is_exp=True),
+            "learning_rate": FloatKnob(0.03, 0.15, is_exp=True),
+            "n_rounds": IntegerKnob(50, 150, is_exp=True),
+            "max_leaf_nodes": IntegerKnob(3, 12, is_exp=True),
+            "min_samples_leaf": IntegerKnob(5, 30, is_exp=True),
             "max_features": FloatKnob(0.2, 1),  # the share of columns that a tree looks at for each split
         }
 
@@ -30,35 +31,40 @@ class TabularBoostingClassifier(BaseModel):
     def train(self, dataset_path, shared_params=None, features=None, target=None, **train_args):
         table = dataset.load_dataset_of_tabular(dataset_path, features, target)
         self._schema = table.schema
+        self._words = find_words(table)
         self._class_values = self._all_class_values = table.class_values
+        kinds = [column.type for column in table.schema.features if column.type != "text"]
         self._boosting = HistGradientBoostingClassifier(
             learning_rate=self._knobs["learning_rate"],
-            max_iter=self._knobs["n_rounds"],
+            max_iter=max(10, 3 * self._knobs["n_rounds"] // max(3, table.classes)),  # a round is a tree per class
             max_leaf_nodes=self._knobs["max_leaf_nodes"],
             min_samples_leaf=self._knobs["min_samples_leaf"],
             max_features=self._knobs["max_features"],
-            categorical_features=[
-                column.type == "category" for column in table.schema.features if column.type != "text"
-            ],
+            categorical_features=[i for i, kind in enumerate(kinds) if kind == "category"],
             early_stopping=False,
             random_state=0,
         )
-        self._boosting.fit(table.to_matrix(), table.class_numbers())
-        logger.log("Trained", train_score=self._boosting.score(table.to_matrix(), table.class_numbers()))
+        X, y = self._matrix(table), table.class_numbers()
+        X[:, np.isnan(X).all(axis=0)] = 0  # a column without any value tells nothing, and cannot be split
+        self._boosting.fit(X, y)
+        logger.log("Trained", train_score=self._boosting.score(X, y))
 
     def evaluate(self, dataset_path):
         table = dataset.load_dataset_of_tabular(dataset_path, schema=self._schema)
         # A class is its place among the classes of all data: those without a row in training count.
         self._all_class_values = dataset.merge_class_values(self._all_class_values, table.class_values)
         y = table.class_numbers(self._all_class_values)
-        return np.mean(self._probabilities(table.to_matrix()).argmax(axis=1) == y)
+        return np.mean(self._probabilities(self._matrix(table)).argmax(axis=1) == y)
 
     def predict(self, queries):
-        return self._probabilities(self._schema.to_matrix(queries)).tolist()
+        X = self._schema.to_matrix(queries)
+        texts = {name: [query.get(name) for query in queries] for name in self._words}
+        return self._probabilities(with_words(X, self._words, texts)).tolist()
 
     def dump_parameters(self):
         return {
             "schema": self._schema.to_json(),
+            "words": json.dumps(self._words),
             "class_values": json.dumps([self._class_values, self._all_class_values]),
             # Rafiki never unpickles anything. A template may, what it has pickled itself.
             "boosting": pickle.dumps(self._boosting),
@@ -66,10 +72,39 @@ class TabularBoostingClassifier(BaseModel):
 
     def load_parameters(self, params):
         self._schema = TabularSchema.from_json(params["schema"])
+        self._words = json.loads(params["words"])
         self._class_values, self._all_class_values = json.loads(params["class_values"])
         self._boosting = pickle.loads(params["boosting"])
+
+    def _matrix(self, table):
+        return with_words(table.to_matrix(), self._words, table.columns)
 
     def _probabilities(self, X):
         """One row per row of the table, one column per class, also for classes without a row in training."""
         probabilities = self._boosting.predict_proba(X)
         return dataset.spread_probabilities(probabilities, self._class_values, self._all_class_values)
+
+
+def find_words(table):
+    """The words that are in many rows of a text column, by column."""
+    found = {}
+    for column in table.schema.features:
+        if column.type == "text":
+            rows = words_of(table.columns[column.name])
+            counts = Counter(word for words in rows for word in words)
+            found[column.name] = sorted(word for word in counts if counts[word] >= 0.03 * len(rows))
+    return {name: words for name, words in found.items() if words}
+
+
+def words_of(texts):
+    return [set(re.findall(r"\w+", str(text or "").lower())) for text in texts]
+
+
+def with_words(X, words, texts):
+    """The columns, and one of 0 and 1 for each of the words: whether it is in the row's text."""
+    for name in words:
+        found = [[word in row for word in words[name]] for row in words_of(texts[name])]
+        X = np.hstack([X, np.reshape(found, (len(X), len(words[name])))])
+    if X.shape[1] == 0:
+        raise ValueError("all columns are texts with no words in common, of which this model can make nothing")
+    return X

@@ -1,14 +1,16 @@
 """A forest of random trees on the columns of a table."""
 
+import json
 import pickle
+import re
 import zlib
+from collections import Counter
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.metrics import r2_score
 
-from rafiki.model import BaseModel, CategoricalKnob, FixedKnob, FloatKnob, IntegerKnob, dataset, logger
-from rafiki.model.tabular_schema import TabularSchema
+from rafiki.model import BaseModel, CategoricalKnob, FixedKnob, FloatKnob, IntegerKnob, TabularSchema, dataset, logger
 
 KINDS = {"extra": ExtraTreesRegressor, "random": RandomForestRegressor}
 
@@ -21,7 +23,7 @@ class TabularForestRegressor(BaseModel):
         return {
             "kind": CategoricalKnob(list(KINDS)),
             "max_features": FloatKnob(0.3, 1, is_exp=True),  # the share of columns that a tree looks at for each split
-            "min_samples_leaf": IntegerKnob(1, 8, is_exp=True),
+            "min_samples_leaf": IntegerKnob(1, 6, is_exp=True),
             "n_trees": FixedKnob(100),
             "max_rows_per_tree": FixedKnob(10000),
         }
@@ -33,7 +35,8 @@ class TabularForestRegressor(BaseModel):
     def train(self, dataset_path, shared_params=None, features=None, target=None, **train_args):
         table = dataset.load_dataset_of_tabular(dataset_path, features, target)
         self._schema = table.schema
-        X, y = table.to_matrix(one_hot=True), table.targets
+        self._words = find_words(table)
+        X, y = self._matrix(table), table.targets
         is_large = len(X) > self._knobs["max_rows_per_tree"]
         self._forest = KINDS[self._knobs["kind"]](
             self._knobs["n_trees"],
@@ -48,21 +51,53 @@ class TabularForestRegressor(BaseModel):
 
     def evaluate(self, dataset_path):
         table = dataset.load_dataset_of_tabular(dataset_path, schema=self._schema)
-        return r2_score(table.targets, self._values(table.to_matrix(one_hot=True)))
+        return r2_score(table.targets, self._values(self._matrix(table)))
 
     def predict(self, queries):
-        return self._values(self._schema.to_matrix(queries, one_hot=True)).tolist()
+        X = self._schema.to_matrix(queries, one_hot=True)
+        texts = {name: [query.get(name) for query in queries] for name in self._words}
+        return self._values(with_words(X, self._words, texts)).tolist()
 
     def dump_parameters(self):
         return {
             "schema": self._schema.to_json(),
+            "words": json.dumps(self._words),
             # Rafiki never unpickles anything. A template may, what it has pickled itself.
             "forest": zlib.compress(pickle.dumps(self._forest), 1),
         }
 
     def load_parameters(self, params):
         self._schema = TabularSchema.from_json(params["schema"])
+        self._words = json.loads(params["words"])
         self._forest = pickle.loads(zlib.decompress(params["forest"]))
+
+    def _matrix(self, table):
+        return with_words(table.to_matrix(one_hot=True), self._words, table.columns)
 
     def _values(self, X):
         return self._forest.predict(X)
+
+
+def find_words(table):
+    """The words that are in many rows of a text column, by column."""
+    found = {}
+    for column in table.schema.features:
+        if column.type == "text":
+            rows = words_of(table.columns[column.name])
+            counts = Counter(word for words in rows for word in words)
+            found[column.name] = sorted(word for word in counts if counts[word] >= 0.03 * len(rows))
+    return {name: words for name, words in found.items() if words}
+
+
+def words_of(texts):
+    return [set(re.findall(r"\w+", str(text or "").lower())) for text in texts]
+
+
+def with_words(X, words, texts):
+    """The columns, and one of 0 and 1 for each of the words: whether it is in the row's text."""
+    for name in words:
+        found = [[word in row for word in words[name]] for row in words_of(texts[name])]
+        X = np.hstack([X, np.reshape(found, (len(X), len(words[name])))])
+    if X.shape[1] == 0:
+        raise ValueError("all columns are texts with no words in common, of which this model can make nothing")
+    return X

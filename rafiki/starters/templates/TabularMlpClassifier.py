@@ -1,14 +1,15 @@
 """A neural network with one hidden layer on the columns of a table."""
 
 import json
+import re
 import warnings
+from collections import Counter
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from rafiki.model import BaseModel, FixedKnob, FloatKnob, IntegerKnob, dataset, logger
-from rafiki.model.tabular_schema import TabularSchema
+from rafiki.model import BaseModel, FixedKnob, FloatKnob, IntegerKnob, TabularSchema, dataset, logger
 
 
 class TabularMlpClassifier(BaseModel):
@@ -19,7 +20,7 @@ class TabularMlpClassifier(BaseModel):
         return {
             "n_hidden": IntegerKnob(8, 64, is_exp=True),
             "alpha": FloatKnob(1e-1, 1e1, is_exp=True),  # the larger, the smaller the weights are kept
-            "max_rows_seen": FixedKnob(200000),  # over all epochs
+            "max_rows_seen": FixedKnob(500000),  # over all epochs
         }
 
     def __init__(self, **knobs):
@@ -29,8 +30,9 @@ class TabularMlpClassifier(BaseModel):
     def train(self, dataset_path, shared_params=None, features=None, target=None, **train_args):
         table = dataset.load_dataset_of_tabular(dataset_path, features, target)
         self._schema = table.schema
+        self._words = find_words(table)
         self._class_values = self._all_class_values = table.class_values
-        X = table.to_matrix(one_hot=True)
+        X = self._matrix(table)
         self._scaling = fit_scaling(X)
         network = self._fit(scale(X, self._scaling), table.class_numbers())
         self._weights = network.coefs_
@@ -41,14 +43,17 @@ class TabularMlpClassifier(BaseModel):
         # A class is its place among the classes of all data: those without a row in training count.
         self._all_class_values = dataset.merge_class_values(self._all_class_values, table.class_values)
         y = table.class_numbers(self._all_class_values)
-        return np.mean(self._probabilities(table.to_matrix(one_hot=True)).argmax(axis=1) == y)
+        return np.mean(self._probabilities(self._matrix(table)).argmax(axis=1) == y)
 
     def predict(self, queries):
-        return self._probabilities(self._schema.to_matrix(queries, one_hot=True)).tolist()
+        X = self._schema.to_matrix(queries, one_hot=True)
+        texts = {name: [query.get(name) for query in queries] for name in self._words}
+        return self._probabilities(with_words(X, self._words, texts)).tolist()
 
     def dump_parameters(self):
         return {
             "schema": self._schema.to_json(),
+            "words": json.dumps(self._words),
             "class_values": json.dumps([self._class_values, self._all_class_values]),
             "scaling": self._scaling,
             "hidden_weights": self._weights[0],
@@ -59,6 +64,7 @@ class TabularMlpClassifier(BaseModel):
 
     def load_parameters(self, params):
         self._schema = TabularSchema.from_json(params["schema"])
+        self._words = json.loads(params["words"])
         self._class_values, self._all_class_values = json.loads(params["class_values"])
         self._scaling = params["scaling"]
         self._weights = [params["hidden_weights"], params["weights"]]
@@ -69,7 +75,8 @@ class TabularMlpClassifier(BaseModel):
         network = MLPClassifier(
             hidden_layer_sizes=[self._knobs["n_hidden"]],
             alpha=self._knobs["alpha"],
-            solver="lbfgs" if len(X) < 5000 else "adam",  # slower than the other, and better, where rows are few
+            solver="lbfgs" if len(X) < 2000 else "adam",  # the better one where rows are few
+            learning_rate_init=3e-3,
             max_iter=n_epochs,
             random_state=0,
         )
@@ -77,6 +84,9 @@ class TabularMlpClassifier(BaseModel):
         network.fit(X, y)
         logger.log("Trained", loss=network.loss_)
         return network
+
+    def _matrix(self, table):
+        return with_words(table.to_matrix(one_hot=True), self._words, table.columns)
 
     def _probabilities(self, X):
         """One row per row of the table, one column per class, also for classes without a row in training."""
@@ -87,6 +97,31 @@ class TabularMlpClassifier(BaseModel):
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities = odds / odds.sum(axis=1, keepdims=True)
         return dataset.spread_probabilities(probabilities, self._class_values, self._all_class_values)
+
+
+def find_words(table):
+    """The words that are in many rows of a text column, by column."""
+    found = {}
+    for column in table.schema.features:
+        if column.type == "text":
+            rows = words_of(table.columns[column.name])
+            counts = Counter(word for words in rows for word in words)
+            found[column.name] = sorted(word for word in counts if counts[word] >= 0.03 * len(rows))
+    return {name: words for name, words in found.items() if words}
+
+
+def words_of(texts):
+    return [set(re.findall(r"\w+", str(text or "").lower())) for text in texts]
+
+
+def with_words(X, words, texts):
+    """The columns, and one of 0 and 1 for each of the words: whether it is in the row's text."""
+    for name in words:
+        found = [[word in row for word in words[name]] for row in words_of(texts[name])]
+        X = np.hstack([X, np.reshape(found, (len(X), len(words[name])))])
+    if X.shape[1] == 0:
+        raise ValueError("all columns are texts with no words in common, of which this model can make nothing")
+    return X
 
 
 def fit_scaling(X):

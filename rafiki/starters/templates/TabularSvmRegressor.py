@@ -1,13 +1,15 @@
 """A support vector machine on the columns of a table."""
 
+import json
 import pickle
+import re
+from collections import Counter
 
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.svm import SVR
 
-from rafiki.model import BaseModel, FixedKnob, FloatKnob, dataset, logger
-from rafiki.model.tabular_schema import TabularSchema
+from rafiki.model import BaseModel, FixedKnob, FloatKnob, TabularSchema, dataset, logger
 
 
 class TabularSvmRegressor(BaseModel):
@@ -29,8 +31,9 @@ class TabularSvmRegressor(BaseModel):
     def train(self, dataset_path, shared_params=None, features=None, target=None, **train_args):
         table = dataset.load_dataset_of_tabular(dataset_path, features, target)
         self._schema = table.schema
+        self._words = find_words(table)
         chosen = np.random.default_rng(0).permutation(table.size)[: self._knobs["max_train_rows"]]
-        X, y = table.to_matrix(one_hot=True)[chosen], table.targets[chosen]
+        X, y = self._matrix(table)[chosen], table.targets[chosen]
         self._scaling = fit_scaling(X)
         self._mean, self._spread = float(y.mean()), float(y.std() or 1)
         self._svm = SVR(
@@ -44,14 +47,17 @@ class TabularSvmRegressor(BaseModel):
 
     def evaluate(self, dataset_path):
         table = dataset.load_dataset_of_tabular(dataset_path, schema=self._schema)
-        return r2_score(table.targets, self._values(table.to_matrix(one_hot=True)))
+        return r2_score(table.targets, self._values(self._matrix(table)))
 
     def predict(self, queries):
-        return self._values(self._schema.to_matrix(queries, one_hot=True)).tolist()
+        X = self._schema.to_matrix(queries, one_hot=True)
+        texts = {name: [query.get(name) for query in queries] for name in self._words}
+        return self._values(with_words(X, self._words, texts)).tolist()
 
     def dump_parameters(self):
         return {
             "schema": self._schema.to_json(),
+            "words": json.dumps(self._words),
             "scaling": self._scaling,
             "mean": self._mean,
             "spread": self._spread,
@@ -61,12 +67,41 @@ class TabularSvmRegressor(BaseModel):
 
     def load_parameters(self, params):
         self._schema = TabularSchema.from_json(params["schema"])
+        self._words = json.loads(params["words"])
         self._scaling = params["scaling"]
         self._mean, self._spread = params["mean"], params["spread"]
         self._svm = pickle.loads(params["svm"])
 
+    def _matrix(self, table):
+        return with_words(table.to_matrix(one_hot=True), self._words, table.columns)
+
     def _values(self, X):
         return self._svm.predict(scale(X, self._scaling)) * self._spread + self._mean
+
+
+def find_words(table):
+    """The words that are in many rows of a text column, by column."""
+    found = {}
+    for column in table.schema.features:
+        if column.type == "text":
+            rows = words_of(table.columns[column.name])
+            counts = Counter(word for words in rows for word in words)
+            found[column.name] = sorted(word for word in counts if counts[word] >= 0.03 * len(rows))
+    return {name: words for name, words in found.items() if words}
+
+
+def words_of(texts):
+    return [set(re.findall(r"\w+", str(text or "").lower())) for text in texts]
+
+
+def with_words(X, words, texts):
+    """The columns, and one of 0 and 1 for each of the words: whether it is in the row's text."""
+    for name in words:
+        found = [[word in row for word in words[name]] for row in words_of(texts[name])]
+        X = np.hstack([X, np.reshape(found, (len(X), len(words[name])))])
+    if X.shape[1] == 0:
+        raise ValueError("all columns are texts with no words in common, of which this model can make nothing")
+    return X
 
 
 def fit_scaling(X):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,19 @@ def test_classes_of_rows(starter: Starter, tiny: Paths) -> None:
     # By code point: maybe, no, yes. The first has no row in training.
     assert [int(np.argmax(one)) for one in probabilities[:2]] == [2, 1]
     assert [one[0] for one in probabilities] == [0, 0, 0, 0]
+
+
+@each("TABULAR_CLASSIFICATION")
+def test_classes_of_texts(starter: Starter, tmp_path: Path) -> None:
+    """Words that are in many texts count, whatever they are."""
+    path = tmp_path / "reviews.csv"
+    rows = [
+        f"{'A Fine' if i % 3 else 'Some poor'} film no. {i} of {2 * i},{'good' if i % 3 else 'bad'}" for i in range(60)
+    ]
+    path.write_text("\n".join(["review,target", *rows]))
+    model = train(starter, {"train": str(path), "val": str(path)})
+    predictions = answers(starter, model, [{"review": "a fine, FINE film"}, {"review": "Poor!"}, {"review": None}])
+    assert [int(np.argmax(one)) for one in predictions[:2]] == [1, 0]
 
 
 @each("TABULAR_REGRESSION")
