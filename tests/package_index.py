@@ -27,7 +27,7 @@ class PackageIndex:
         """A wheel whose one module says its version."""
         wheel_path = self._files(name) / f"{name}-{version}-{tag}.whl"
         write_wheel(wheel_path, name, version, requires, tag)
-        self._list(name)
+        self.list(name)
         return wheel_path
 
     def add_source(self, name: str, version: str) -> None:
@@ -42,14 +42,15 @@ class PackageIndex:
                 member = tarfile.TarInfo(f"{name}-{version}/{file_name}")
                 member.size = len(text)
                 archive.addfile(member, io.BytesIO(text.encode()))
-        self._list(name)
+        self.list(name)
 
     def _files(self, name: str) -> Path:
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         return folder
 
-    def _list(self, name: str) -> None:
+    def list(self, name: str) -> None:
+        """Tell the files of a package as they are now."""
         links = [
             f'<a href="{path.name}#sha256={hashlib.sha256(path.read_bytes()).hexdigest()}">{path.name}</a><br>'
             for path in sorted(self._files(name).iterdir())
@@ -58,11 +59,13 @@ class PackageIndex:
         (self._files(name) / "index.html").write_text(f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>")
 
 
-def write_wheel(path: Path, name: str, version: str, requires: Sequence[str] = (), tag: str = "py3-none-any") -> None:
+def write_wheel(
+    path: Path, name: str, version: str, requires: Sequence[str] = (), tag: str = "py3-none-any", code: str = ""
+) -> None:
     info = f"{name}-{version}.dist-info"
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}", *(f"Requires-Dist: {r}" for r in requires)]
     files = {
-        f"{name}.py": f"__version__ = {version!r}\n",
+        f"{name}.py": code or f"__version__ = {version!r}\n",
         f"{info}/METADATA": "\n".join(metadata) + "\n",
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }

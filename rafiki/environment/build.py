@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rafiki.environment import conda
+from rafiki.environment.bytecode import Bytecode
 from rafiki.environment.failures import (
     PackagesUnreachableError,
     build_error,
@@ -28,9 +30,12 @@ from rafiki.environment.lock import Basis, Lock, lock_installed
 from rafiki.environment.request import Request, make_request
 from rafiki.environment.sources import installer_variables, whence
 from rafiki.environment.uv import InstallerFailed, OnLine, Uv
+from rafiki.environment.worker_part import worker_part
 from rafiki.errors import EnvironmentBuildError
 from rafiki.model.requirements import normalized_name
 from rafiki.settings import Settings
+
+logger = logging.getLogger("rafiki.environment")
 
 Progress = Callable[[str], Awaitable[None]]
 
@@ -54,6 +59,9 @@ class EnvironmentBuilder:
         self._settings = settings
         self._is_gpu = settings.gpus > 0
         self._uv = Uv(installer_variables(settings))
+        self._bytecode = Bytecode(Path(self._uv.variables["UV_CACHE_DIR"]), self._uv.variables)
+        self._compiling: asyncio.Task[None] | None = None
+        self._to_compile: dict[str, None] = {}
         self._may_build = {normalized_name(name) for name in settings.package_builds.replace(",", " ").split()}
 
     async def build(self, dependencies: Mapping[str, str] | None, progress: Progress) -> BuiltEnvironment:
@@ -76,6 +84,7 @@ class EnvironmentBuilder:
                     if address is None:
                         raise
                 self.folder.remember(key, address)
+            self._compile_later(address)
             return BuiltEnvironment(address, self.folder.lock(address).text)
 
     async def restore(self, address: str, lock_text: str | None) -> None:
@@ -93,9 +102,21 @@ class EnvironmentBuilder:
             try:
                 with self._named_failures():
                     await self._rebuild(lock)
+                self._compile_later(address)
             except EnvironmentBuildError as error:
                 self.folder.note_absent(address, error.message)
                 raise
+
+    async def compiled(self) -> None:
+        """Returns when the modules of all environments that were asked for are compiled."""
+        if self._compiling is not None:
+            await asyncio.wait({self._compiling})
+
+    async def close(self) -> None:
+        """End what goes on in the background; it is taken up when the environment is asked for again."""
+        if self._compiling is not None:
+            self._compiling.cancel()
+            await asyncio.wait({self._compiling})
 
     # Building ---------------------------------------------------------------------------------------------------------
 
@@ -136,7 +157,8 @@ class EnvironmentBuilder:
                 if not is_unreachable(failed.messages):
                     raise
                 await self._install_offline(failed, *install)
-            lock = await lock_installed(self._uv, python, request.basis)
+            linking = asyncio.to_thread(self._bytecode.link, staging, request.basis.python)
+            lock, _ = await asyncio.gather(lock_installed(self._uv, python, request.basis), linking)
             self.folder.adopt(staging, lock)
         return lock.address
 
@@ -158,6 +180,7 @@ class EnvironmentBuilder:
                         await self._uv.run(*sync, text=lock.requirements, offline=True)  # mostly all is in the cache
                     except InstallerFailed:
                         await self._uv.run(*sync, text=lock.requirements)
+                    await asyncio.to_thread(self._bytecode.link, staging, lock.basis.python)
                     self.folder.adopt(staging, lock)
         except InstallerFailed as failed:
             raise build_error(failed.messages, interpreter.minor) from failed
@@ -168,6 +191,26 @@ class EnvironmentBuilder:
         make = ("venv", staging, "--python", interpreter.path, "--relocatable", "--allow-existing", "--no-project")
         await self._uv.run(*make, "--quiet")
         return staging / "bin" / "python"
+
+    # Compiling --------------------------------------------------------------------------------------------------------
+
+    def _compile_later(self, address: str) -> None:
+        if not self._bytecode.is_done(self.folder.prefix(address)):
+            self._to_compile[address] = None
+            if self._compiling is None or self._compiling.done():
+                self._compiling = asyncio.create_task(self._compile(), name="compiling modules")
+
+    async def _compile(self) -> None:
+        """One environment at a time: it is to take what is left of the machine's time, and no more."""
+        while self._to_compile:
+            address = next(iter(self._to_compile))
+            del self._to_compile[address]
+            prefix, version = self.folder.prefix(address), self.folder.lock(address).basis.python
+            part = await asyncio.to_thread(worker_part, self._settings.data_dir)
+            try:
+                await self._bytecode.compile(prefix, self.folder.python(address), version, part)
+            except OSError as error:  # removed meanwhile, or the disk is full: it is good without
+                logger.warning("the modules of environment %s could not be compiled: %s", address, error)
 
     async def _named(self, failed: InstallerFailed, request: Request) -> EnvironmentBuildError:
         error = build_error(failed.messages, request.interpreter.minor, request.dependencies)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
 from rafiki.environment.sources import local_links
@@ -69,11 +68,8 @@ class Lock:
 
 async def lock_installed(uv: Uv, python: Path, basis: Basis) -> Lock:
     """The lock of what is installed: a first build resolves and installs in one go, and is locked after it."""
-    site_packages = python.parents[1].glob("lib/python*/site-packages")
-    installed = sorted(
-        f"{distribution.metadata['Name']}=={distribution.version}"
-        for distribution in metadata.distributions(path=list(map(str, site_packages)))
-    )
+    found = python.parents[1].glob("lib/python*/site-packages/*.dist-info")
+    installed = sorted("==".join(path.stem.split("-")[:2]) for path in found)
     compile_ = ("pip", "compile", "-", "--python", str(python), "--generate-hashes", "--no-deps", "--no-header")
     options = ("--no-annotate", "--quiet", *basis.flags())
     text = "\n".join(installed)

@@ -88,6 +88,7 @@ class Supervisor:
             await asyncio.wait({self._reconciling})
         await self._job_environments.close()
         await self._checks.close()
+        await self._environments.close()
         await self._dataset_checks.close()
         if leave_running:
             for handle in self._runners.values():

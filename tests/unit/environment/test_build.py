@@ -198,3 +198,52 @@ async def test_a_builder_killed_at_its_work_leaves_nothing_that_is_used(
     assert builder.folder.list() == []
     built = await build({"alpha": "1.0"})
     assert [info.address for info in builder.folder.list()] == [built.address]
+
+
+def compiled(folder: EnvironmentFolder, address: str) -> list[Path]:
+    return sorted(folder.prefix(address).glob("lib/python*/site-packages/__pycache__/*.pyc"))
+
+
+async def test_modules_are_compiled_once_and_shared(
+    build: Build,
+    builder: EnvironmentBuilder,
+    index: PackageIndex,
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+) -> None:
+    index.add("alpha", "1.0")
+    built = await build({"alpha": "1.0"})
+    await builder.compiled()
+    paths = compiled(builder.folder, built.address)
+    assert [path.name.partition(".")[0] for path in paths] == ["alpha", "numpy", "pillow", "requests"]
+    other = EnvironmentBuilder(make_settings(data_dir=tmp_path / "other"))
+    again = await other.build({"alpha": "1.0"}, Told())
+    linked = compiled(other.folder, again.address)  # there as soon as the environment is
+    assert [path.stat().st_ino for path in linked] == [path.stat().st_ino for path in paths]
+    python = other.folder.python(again.address)
+    assert run(python, "import alpha; print(alpha.__cached__); print(alpha.__version__)").stdout.split() == [
+        str(linked[0]), "1.0",
+    ]  # fmt: skip
+    assert str(other.folder.prefix(again.address)) in run(python, "import alpha; print(alpha.__file__)").stdout
+    await other.close()
+
+
+async def test_modules_of_another_content_are_others_whatever_their_package_says(
+    build: Build,
+    builder: EnvironmentBuilder,
+    index: PackageIndex,
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+) -> None:
+    index.add("alpha", "1.0")
+    await build({"alpha": "1.0"})
+    await builder.compiled()
+    wheel = index.add("alpha", "1.0")
+    write_wheel(wheel, "alpha", "1.0", code="__version__ = 'forged'\n")
+    elsewhere = make_settings(data_dir=tmp_path / "other", package_cache_dir=tmp_path / "cache")
+    fresh = EnvironmentBuilder(elsewhere)
+    fresh._uv.variables["UV_CACHE_DIR"] = str(tmp_path / "new cache")  # the installer knows nothing of it yet
+    index.list("alpha")
+    built = await fresh.build({"alpha": "1.0"}, Told())
+    assert run(fresh.folder.python(built.address), "import alpha; print(alpha.__version__)").stdout == "forged\n"
+    await fresh.close()
