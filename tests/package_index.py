@@ -45,7 +45,7 @@ class PackageIndex:
         self.list(name)
 
     def _files(self, name: str) -> Path:
-        folder = self._folder / name
+        folder = self._folder / name.replace("_", "-")
         folder.mkdir(exist_ok=True)
         return folder
 

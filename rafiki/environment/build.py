@@ -32,7 +32,7 @@ from rafiki.environment.sources import installer_variables, whence
 from rafiki.environment.uv import InstallerFailed, OnLine, Uv
 from rafiki.environment.worker_part import worker_part
 from rafiki.errors import EnvironmentBuildError
-from rafiki.model.requirements import normalized_name
+from rafiki.model.requirements import GPU_ONLY_PACKAGES, normalized_name
 from rafiki.settings import Settings
 
 logger = logging.getLogger("rafiki.environment")
@@ -149,7 +149,7 @@ class EnvironmentBuilder:
     async def _build_as(self, request: Request, progress: Progress) -> str:
         with self.folder.staging() as staging:
             python = await self._make_python(staging, request.basis, request.interpreter)
-            flags = request.basis.flags()
+            flags = [*request.basis.flags(), *_without_gpu_packages(staging, request.basis)]
             install = ("pip", "install", "--python", str(python), *flags, "--", *request.requirements)
             try:
                 await self._uv.run(*install, on_line=_telling(progress))
@@ -221,6 +221,15 @@ class EnvironmentBuilder:
         if self._settings.package_offline:
             hint += " The server looks in its cache alone, as its setting RAFIKI_PACKAGE_OFFLINE says."
         return EnvironmentBuildError(error.message, hint)
+
+
+def _without_gpu_packages(staging: Path, basis: Basis) -> list[str]:
+    """The installer's flags that leave out what only GPUs need, whichever package asks for it."""
+    if basis.is_gpu:
+        return []
+    path = staging / "rafiki.overrides"
+    path.write_text("".join(f"{name}; python_version < '3'\n" for name in GPU_ONLY_PACKAGES))
+    return ["--overrides", str(path)]
 
 
 async def _interpreter_of(basis: Basis) -> Interpreter:

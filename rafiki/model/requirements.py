@@ -9,6 +9,9 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SINGA_CHANNEL = "nusdbsystem"
 
+#: What packages bring for GPUs, hundreds of megabytes each, and run without.
+GPU_ONLY_PACKAGES = ("nvidia-nccl-cu12", "nvidia-nccl-cu13")
+
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!*-]*")
 

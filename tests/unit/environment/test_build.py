@@ -247,3 +247,21 @@ async def test_modules_of_another_content_are_others_whatever_their_package_says
     built = await fresh.build({"alpha": "1.0"}, Told())
     assert run(fresh.folder.python(built.address), "import alpha; print(alpha.__version__)").stdout == "forged\n"
     await fresh.close()
+
+
+async def test_what_only_gpus_need_is_left_out_where_there_is_none(
+    build: Build,
+    builder: EnvironmentBuilder,
+    index: PackageIndex,
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+) -> None:
+    index.add("alpha", "1.0", requires=["nvidia-nccl-cu12", "beta"])
+    index.add("nvidia_nccl_cu12", "1.0")
+    index.add("beta", "1.0")
+    on_cpu = packages(builder.folder, (await build({"alpha": "1.0"})).address)
+    assert "beta" in on_cpu and "nvidia-nccl-cu12" not in on_cpu
+    gpu_builder = EnvironmentBuilder(make_settings(gpus=1))
+    on_gpu = packages(gpu_builder.folder, (await gpu_builder.build({"alpha": "1.0"}, Told())).address)
+    assert "nvidia-nccl-cu12" in on_gpu
+    await gpu_builder.close()
