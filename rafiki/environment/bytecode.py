@@ -59,8 +59,8 @@ class Bytecode:
         return (prefix / _DONE_FILE).exists()
 
     def link(self, prefix: Path, python_version: str) -> None:
-        """Give an environment what is in the cache. Blocking, for milliseconds."""
-        for modules in self._modules(prefix, _tag(python_version)):
+        """Give an environment what is known to be in the cache. Blocking, for milliseconds."""
+        for modules in self._modules(prefix, _tag(python_version), to_read=False):
             _link(modules)
 
     async def compile(self, prefix: Path, python: Path, python_version: str, worker_part: Path) -> None:
@@ -93,18 +93,19 @@ class Bytecode:
         except InstallerFailed as failed:
             logger.warning("modules could not be compiled: %s", failed.messages)
 
-    def _modules(self, prefix: Path, tag: str) -> list[_Modules]:
+    def _modules(self, prefix: Path, tag: str, to_read: bool = True) -> list[_Modules]:
+        """Of each distribution; without `to_read` of those alone whose files were read before."""
         found = []
         for record in prefix.glob("lib/python*/site-packages/*.dist-info/RECORD"):
             site_packages = record.parents[1]
             files = (row[0] for row in csv.reader(record.read_text().splitlines()) if row)
             paths = tuple(sorted(file for file in files if file.endswith(".py") and _is_inside(file)))
-            if paths:
-                kept = self._folder / f"{self._digest(site_packages, paths)}-{tag}"
-                found.append(_Modules(site_packages, paths, kept))
+            digest = self._digest(site_packages, paths, to_read) if paths else None
+            if digest is not None:
+                found.append(_Modules(site_packages, paths, self._folder / f"{digest}-{tag}"))
         return found
 
-    def _digest(self, site_packages: Path, paths: tuple[str, ...]) -> str:
+    def _digest(self, site_packages: Path, paths: tuple[str, ...], to_read: bool) -> str | None:
         """Of the content of these files. That of the very same files (links to them) is read once."""
         identity = hashlib.sha256()
         for path in paths:
@@ -117,6 +118,8 @@ class Bytecode:
         try:
             return known.read_text()
         except OSError:
+            if not to_read:
+                return None
             digest = _content_digest(site_packages, paths)
             known.parent.mkdir(parents=True, exist_ok=True)
             partial = known.with_name(f".{secrets.token_hex(8)}")
