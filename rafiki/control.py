@@ -9,7 +9,7 @@ the other is gone. Messages are JSON objects, one per line:
 | runner | `{"type": "hello", "job_id", "epoch", "pid"}` | first line of every connection |
 | server | `{"type": "stop"}` | end now; the job's rows are settled already |
 | server | `{"type": "suspend"}` | the platform stops: settle what runs and exit; the job goes on at the next start |
-| server | `{"type": "hint", "what": "slots", "models" or "datasets"}` | something that you may be waiting for has changed |
+| server | `{"type": "hint", "what": "slots", "models" or "datasets"}` | what you may be waiting for has changed |
 | server | `{"type": "status"}` | answer with `{"type": "status", ...}` |
 | runner | `{"type": "changed", "what": "slots"}` | a slot was given back: hint the others |
 """
