@@ -31,9 +31,9 @@ install: .venv/installed
 demo: .venv/installed
 	$(BIN)/rafiki demo $(if $(KEEP),--keep)
 
-# Needs nothing but packages from the index.
+# Needs nothing but packages from the index. Two at a time, for end-to-end tests mostly wait.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint types imports test
 
