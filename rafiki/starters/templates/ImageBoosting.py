@@ -14,10 +14,10 @@ class ImageBoosting(BaseModel):
     @staticmethod
     def get_knob_config():
         return {
-            "learning_rate": FloatKnob(0.05, 0.5, is_exp=True),
-            "max_leaf_nodes": IntegerKnob(4, 16, is_exp=True),
-            "max_features": FloatKnob(0.02, 0.3, is_exp=True),  # the share that a tree looks at for each split
-            "l2_regularization": FloatKnob(1e-2, 1e1, is_exp=True),
+            "learning_rate": FloatKnob(0.08, 0.3, is_exp=True),
+            "max_leaf_nodes": IntegerKnob(6, 16, is_exp=True),
+            "max_features": FloatKnob(0.05, 0.3, is_exp=True),  # the share that a tree looks at for each split
+            "l2_regularization": FloatKnob(3e-2, 3, is_exp=True),
             "max_trees": FixedKnob(400),  # over all classes
             "max_image_size": FixedKnob(32),
             "max_train_images": FixedKnob(20000),

@@ -4,22 +4,19 @@ import pickle
 import zlib
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 
-from rafiki.model import BaseModel, CategoricalKnob, FixedKnob, FloatKnob, IntegerKnob, dataset, logger
-
-KINDS = {"extra": ExtraTreesClassifier, "random": RandomForestClassifier}
+from rafiki.model import BaseModel, FixedKnob, FloatKnob, IntegerKnob, dataset, logger
 
 
 class ImageForest(BaseModel):
-    """Each tree sees other images and other features; they vote."""
+    """Each tree splits at other features, at random places; they vote."""
 
     @staticmethod
     def get_knob_config():
         return {
-            "kind": CategoricalKnob(list(KINDS)),
-            "max_features": FloatKnob(0.02, 0.3, is_exp=True),  # the share that a tree looks at for each split
-            "min_samples_leaf": IntegerKnob(1, 5),
+            "max_features": FloatKnob(0.05, 0.3, is_exp=True),  # the share that a tree looks at for each split
+            "min_samples_leaf": IntegerKnob(1, 3),
             "n_trees": FixedKnob(100),
             "max_images_per_tree": FixedKnob(10000),
             "max_image_size": FixedKnob(32),
@@ -37,11 +34,11 @@ class ImageForest(BaseModel):
         self._n_classes = images.classes
         X, y = features_and_classes(images)
         is_large = len(X) > self._knobs["max_images_per_tree"]
-        self._forest = KINDS[self._knobs["kind"]](
+        self._forest = ExtraTreesClassifier(
             self._knobs["n_trees"],
             max_features=self._knobs["max_features"],
             min_samples_leaf=self._knobs["min_samples_leaf"],
-            bootstrap=is_large or self._knobs["kind"] == "random",
+            bootstrap=is_large,
             max_samples=self._knobs["max_images_per_tree"] if is_large else None,
             random_state=0,
         )

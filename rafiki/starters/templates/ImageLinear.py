@@ -12,7 +12,7 @@ class ImageLinear(BaseModel):
     @staticmethod
     def get_knob_config():
         return {
-            "C": FloatKnob(1e-2, 1e1, is_exp=True),  # the larger, the closer it follows the training images
+            "C": FloatKnob(5e-2, 1e1, is_exp=True),  # the larger, the closer it follows the training images
             "max_image_size": FixedKnob(32),
             "max_train_images": FixedKnob(20000),
         }

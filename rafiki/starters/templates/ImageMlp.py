@@ -15,9 +15,9 @@ class ImageMlp(BaseModel):
     @staticmethod
     def get_knob_config():
         return {
-            "n_hidden": IntegerKnob(32, 256, is_exp=True),
-            "learning_rate": FloatKnob(3e-4, 1e-2, is_exp=True),
-            "alpha": FloatKnob(1e-2, 1e1, is_exp=True),  # the larger, the smaller the weights are kept
+            "n_hidden": IntegerKnob(64, 256, is_exp=True),
+            "learning_rate": FloatKnob(1e-3, 6e-3, is_exp=True),
+            "alpha": FloatKnob(3e-2, 3, is_exp=True),  # the larger, the smaller the weights are kept
             "max_epochs": FixedKnob(50),
             "max_images_seen": FixedKnob(500000),  # over all epochs
             "max_image_size": FixedKnob(32),

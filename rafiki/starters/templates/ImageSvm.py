@@ -14,8 +14,8 @@ class ImageSvm(BaseModel):
     @staticmethod
     def get_knob_config():
         return {
-            "C": FloatKnob(1, 100, is_exp=True),
-            "gamma": FloatKnob(0.1, 3, is_exp=True),  # in multiples of 1 / number of features
+            "C": FloatKnob(3, 100, is_exp=True),
+            "gamma": FloatKnob(0.3, 2, is_exp=True),  # in multiples of 1 / number of features
             "max_image_size": FixedKnob(32),
             "max_train_images": FixedKnob(10000),
         }
