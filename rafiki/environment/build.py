@@ -205,11 +205,12 @@ class EnvironmentBuilder:
         while self._to_compile:
             address = next(iter(self._to_compile))
             del self._to_compile[address]
-            prefix, version = self.folder.prefix(address), self.folder.lock(address).basis.python
-            part = await asyncio.to_thread(worker_part, self._settings.data_dir)
+            prefix = self.folder.prefix(address)
             try:
+                version = self.folder.lock(address).basis.python
+                part = await asyncio.to_thread(worker_part, self._settings.data_dir)
                 await self._bytecode.compile(prefix, self.folder.python(address), version, part)
-            except OSError as error:  # removed meanwhile, or the disk is full: it is good without
+            except (OSError, ValueError) as error:  # removed meanwhile, or the disk is full: it is good without
                 logger.warning("the modules of environment %s could not be compiled: %s", address, error)
 
     async def _named(self, failed: InstallerFailed, request: Request) -> EnvironmentBuildError:

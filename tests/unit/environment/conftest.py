@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,10 @@ def make_settings(tmp_path: Path, index: PackageIndex) -> Callable[..., Settings
 
 
 @pytest.fixture
-def builder(make_settings: Callable[..., Settings]) -> EnvironmentBuilder:
-    return EnvironmentBuilder(make_settings())
+async def builder(make_settings: Callable[..., Settings]) -> AsyncIterator[EnvironmentBuilder]:
+    one = EnvironmentBuilder(make_settings())
+    yield one
+    await one.close()
 
 
 class Told:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -191,8 +190,8 @@ async def test_a_builder_killed_at_its_work_leaves_nothing_that_is_used(
     assert other.stdout is not None
     assert other.stdout.readline() == "resolving\n"
     with builder.folder.staging() as ours:  # one that lives is left alone
-        other.send_signal(signal.SIGKILL)
-        other.wait()
+        other.kill()
+        other.communicate()
         builder.folder.sweep()
         assert list(builder.folder.path.glob(".building-*")) == [ours]
     assert builder.folder.list() == []
