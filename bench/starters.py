@@ -121,11 +121,19 @@ def measure(client: Client, name: str, args: argparse.Namespace, folder: Path) -
             f"({members}; {n_trials} trials)",
             flush=True,
         )
-    mean_single = statistics.mean(outcome.single for outcome in outcomes)
-    mean_ensemble = statistics.mean(outcome.ensemble for outcome in outcomes)
-    verdict = "at least as good" if mean_ensemble >= mean_single else "WORSE"
+    report(name, outcomes)
+
+
+def report(name: str, outcomes: Sequence[Outcome]) -> None:
+    """Means, and how sure the difference between them is: its standard error over the splits."""
+    gains = [outcome.ensemble - outcome.single for outcome in outcomes]
+    error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+    single = statistics.mean(outcome.single for outcome in outcomes)
+    ensemble = statistics.mean(outcome.ensemble for outcome in outcomes)
+    verdict = "at least as good" if ensemble >= single else "WORSE"
     print(
-        f"{name:9} mean of {len(outcomes)}: best single {mean_single:.4f}, ensemble {mean_ensemble:.4f}: {verdict}",
+        f"{name:9} mean of {len(outcomes)}: best single {single:.4f}, ensemble {ensemble:.4f} "
+        f"({statistics.mean(gains):+.4f} ± {error:.4f}): {verdict}",
         flush=True,
     )
 
