@@ -28,6 +28,7 @@ def test_install_starters(server: ServerProcess, developer: Work, tmp_path: Path
     for row in rows:
         model = client.wait_until_model_is_checked(row["id"], timeout=120)
         assert (model["status"], model["error"], model["access_right"]) == ("READY", None, "PUBLIC")
+        assert model["warnings"] == []
     assert client.get_model(rows[0]["id"])["version"] == 2
 
     again = install_starters(client, [TASK])
