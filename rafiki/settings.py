@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from rafiki.gpus import Choice, Inventory, choose, parse_choice, taken_as_given
 
 
 def _n_usable_cores() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def _n_nvidia_gpus() -> int:
-    """The GPUs that the NVIDIA driver lists; 0 where there is no driver."""
-    try:
-        return sum(1 for _ in Path("/proc/driver/nvidia/gpus").iterdir())
-    except OSError:
-        return 0
 
 
 def usable_memory_bytes() -> int:
@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     public_host: str | None = Field(None, description="host part of predictor addresses (default: `host`)")
     predictor_ports: str = Field("30000-30999", description="ports of predictors, FIRST-LAST")
     cores: int = Field(default_factory=_n_usable_cores, ge=1, description="cores that trials may use")
-    gpus: int = Field(default_factory=_n_nvidia_gpus, ge=0, description="GPUs that workers may use")
+    gpus: Annotated[Choice, NoDecode, BeforeValidator(parse_choice)] = Field(
+        "all", description="GPUs that workers may use: `all`, how many, or which ones (`0,2`; one alone: `2,`)"
+    )
     token_lifetime_s: float = Field(3600.0, gt=0, description="how long a sign-in lasts")
     max_upload_bytes: int = Field(20 * 2**30, gt=0, description="largest upload that is taken")
     trial_time_limit_s: float = Field(24 * 3600.0, gt=0, description="longest that one trial may take")
@@ -154,6 +156,17 @@ class Settings(BaseSettings):
     def worker_readable_paths(self) -> tuple[Path, ...]:
         named = filter(None, self.worker_readable.split(os.pathsep))
         return tuple(Path(path).expanduser().absolute() for path in named)
+
+    @property
+    def gpu_indices(self) -> tuple[int, ...]:
+        """The GPUs that workers may use. A server has looked which there are when it started (`server/gpus.py`);
+        what nobody has looked for is taken as given.
+        """
+        return taken_as_given(self.gpus)
+
+    def gpus_of(self, inventory: Inventory) -> tuple[int, ...]:
+        """Which of this machine's GPUs may be used. Raises `InvalidSettingsError` where one is not there."""
+        return choose(self.gpus, inventory, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
     def allows_network(self, model_id: str) -> bool:
         allowed = set(filter(None, map(str.strip, self.worker_allow_network.split(","))))

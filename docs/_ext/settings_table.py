@@ -15,7 +15,6 @@ from sphinx.application import Sphinx
 _COMPUTED = {
     "data_dir": "`rafiki` in the user's data folder (`~/.local/share`)",
     "cores": "all that are usable",
-    "gpus": "all that the NVIDIA driver lists",
     "worker_memory_limit_bytes": "four fifths of the memory",
     "worker_n_processes": "1024, or 16 per core where that is more",
 }

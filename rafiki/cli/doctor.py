@@ -23,12 +23,12 @@ import typer
 from rafiki.cli.options import Json
 from rafiki.cli.output import bytes_text, print_json, print_table
 from rafiki.errors import InvalidSettingsError
+from rafiki.gpus import look
 
 FINE = "fine"
 LIMITED = "limited"  # serving works, and something else does not
 IMPOSSIBLE = "impossible"  # no server can run here
 
-_NVIDIA = Path("/proc/driver/nvidia")
 _PROBE_LIMIT_S = 10.0
 _LITTLE_MEMORY = 2 * 2**30
 _LITTLE_DISK = 5 * 2**30
@@ -185,11 +185,23 @@ def check_containers() -> Finding:
 
 
 def check_gpus() -> Finding:
-    models = [_field(gpu / "information", "Model") for gpu in sorted(_NVIDIA.glob("gpus/*"))]
-    if not models:
-        return Finding("GPUs", FINE, "none: models run on the cores")
-    version = re.search(r"Kernel Module\D*([\d.]+)", _read(_NVIDIA / "version"))
-    return Finding("GPUs", FINE, ", ".join(models) + (f"; driver {version[1]}" if version else ""))
+    """What the driver tells of, and which of them a server would give to models."""
+    inventory = look()
+    found = ", ".join(map(str, inventory.gpus)) or "none: models run on the cores"
+    if inventory.is_known:
+        found += f"; driver {inventory.driver_version}"
+    meanings = [inventory.problem] if inventory.problem else []
+    try:
+        from rafiki.cli.serve import read_settings
+
+        used = read_settings({}).gpus_of(inventory)
+        if len(used) != len(inventory.gpus):
+            found += f"; a server uses {', '.join(map(str, used)) or 'none'}"
+    except ModuleNotFoundError:  # no server part here
+        pass
+    except InvalidSettingsError as error:
+        meanings.append(error.message)
+    return Finding("GPUs", LIMITED if meanings else FINE, found, "; ".join(meanings))
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
@@ -272,11 +284,6 @@ def _probe(*command: str) -> tuple[bool, str]:
         return False, str(error)
     lines = (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip().splitlines()
     return done.returncode == 0, lines[0] if lines else f"exit status {done.returncode}"
-
-
-def _field(path: Path, name: str) -> str:
-    found = re.search(rf"^{name}:\s*(.+)$", _read(path), re.MULTILINE)
-    return found[1].strip() if found else "a GPU"
 
 
 def _read(path: str | Path) -> str:

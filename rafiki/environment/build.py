@@ -57,7 +57,7 @@ class EnvironmentBuilder:
     def __init__(self, settings: Settings) -> None:
         self.folder = EnvironmentFolder(settings.environments_dir)
         self._settings = settings
-        self._is_gpu = settings.gpus > 0
+        self._is_gpu = bool(settings.gpu_indices)
         self._uv = Uv(installer_variables(settings))
         self._bytecode = Bytecode(Path(self._uv.variables["UV_CACHE_DIR"]), self._uv.variables)
         self._compiling: asyncio.Task[None] | None = None

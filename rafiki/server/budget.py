@@ -77,5 +77,10 @@ def _check(budget: Any, options: Mapping[str, _Option], n_gpus: int, error: type
             raise error(f"{key} of the budget is {value!r:.100}, expected {option.expected}")
     n_wanted = checked.get(BudgetOption.GPU_COUNT, 0)
     if n_wanted > n_gpus:
-        raise InsufficientResourcesError(f"GPU_COUNT of the budget is {n_wanted}, and there are {n_gpus} GPUs")
+        there = "there is 1 GPU" if n_gpus == 1 else f"there are {n_gpus} GPUs"
+        fewer = f"ask for at most {n_gpus}, or leave" if n_gpus else "leave"
+        raise InsufficientResourcesError(
+            f"GPU_COUNT of the budget is {n_wanted}, and {there}",
+            f"{fewer} it out: models then run on the cores",
+        )
     return checked

@@ -23,6 +23,7 @@ from rafiki.server.app import create_app
 from rafiki.server.auth import Passwords
 from rafiki.server.confinement import report_confinement
 from rafiki.server.data_folder import locked_data_folder, remove_server_file, write_private, write_server_file
+from rafiki.server.gpus import with_gpus_here
 from rafiki.server.supervisor import Supervisor
 from rafiki.settings import Settings
 from rafiki.store import Store
@@ -52,6 +53,7 @@ def run_server(settings: Settings, leave_running: bool = False) -> int:
         with locked_data_folder(settings.data_dir), _listen(settings) as listener:
             remove_server_file(settings.data_dir)  # of a server that was killed
             report_confinement(settings)
+            settings = with_gpus_here(settings)
             store = Store.open(settings)
             try:
                 store.blobs.sweep_partial()

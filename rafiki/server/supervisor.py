@@ -59,7 +59,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         for folder in (self._settings.run_dir, self._settings.scratch_dir, self._settings.logs_dir):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await asyncio.to_thread(self._store.slots.set_inventory, self._settings.cores, self._settings.gpus)
+        await asyncio.to_thread(self._store.slots.set_inventory, self._settings.cores, self._settings.gpu_indices)
         await asyncio.to_thread(self._environments.folder.sweep)
         await self._end_left_over()
         live = await asyncio.to_thread(self._store.jobs.live)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,14 +38,19 @@ class Slots:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def set_inventory(self, n_cores: int, n_gpus: int) -> None:
-        """Say what this machine offers from now on. Leases stay; a leased slot beyond it is not given out again."""
+    def set_inventory(self, n_cores: int, gpus: Collection[int]) -> None:
+        """Say what this machine offers from now on: so many cores, and the GPUs of these indices.
+
+        Leases stay; a leased slot that is no longer offered is not given out again.
+        """
+        offers: dict[Kind, list[int]] = {"core": list(range(n_cores)), "gpu": list(gpus)}
         with self._db.write(durable=False) as c:
-            for kind, n in (("core", n_cores), ("gpu", n_gpus)):
-                c.execute(delete(slots).where(slots.c.kind == kind, slots.c.index >= n, slots.c.job_id.is_(None)))
-                c.execute(update(slots).where(slots.c.kind == kind).values(is_offered=slots.c.index < n))
+            for kind, offered in offers.items():
+                is_offered = slots.c.index.in_(offered)
+                c.execute(delete(slots).where(slots.c.kind == kind, ~is_offered, slots.c.job_id.is_(None)))
+                c.execute(update(slots).where(slots.c.kind == kind).values(is_offered=is_offered))
                 there = set(c.execute(select(slots.c.index).where(slots.c.kind == kind)).scalars())
-                missing = [{"kind": kind, "index": i, "is_offered": True} for i in range(n) if i not in there]
+                missing = [{"kind": kind, "index": i, "is_offered": True} for i in offered if i not in there]
                 if missing:
                     c.execute(insert(slots), missing)
 
@@ -96,6 +102,11 @@ class Slots:
         with self._db.write(durable=False) as c:
             c.execute(leave if kind is None else leave.where(waits.c.kind == kind))
 
+    def may_keep(self, slot: Slot, epoch: int) -> bool:
+        """What `keep_or_release` would say, with nothing given back: for who has to tidy up a slot before."""
+        with self._db.read() as c:
+            return _may_keep(c, slot, epoch)
+
     def waiting(self, kind: Kind) -> builtins.list[str]:
         """The waiting jobs, in the order in which they would be given slots."""
         with self._db.read() as c:
@@ -117,16 +128,19 @@ class _Waiting:
 
 
 def keep_or_release(c: Connection, slot: Slot, epoch: int) -> bool:
-    """`Slots.keep_or_release` as a part of a transaction. The usual case, nobody waits, is one query."""
-    if slot.job_id is None:
-        raise ValueError(f"{slot} is leased to no job; expected one that `acquire` gave")
-    lease = c.execute(_SELECT_LEASE, _key(slot, epoch)).first()
-    if lease is None:
-        return False
-    if lease.is_offered and (not lease.others_wait or _stays_its_turn(c, slot)):
+    """`Slots.keep_or_release` as a part of a transaction."""
+    if _may_keep(c, slot, epoch):
         return True
     _release(c, slot, epoch)
     return False
+
+
+def _may_keep(c: Connection, slot: Slot, epoch: int) -> bool:
+    """The usual case, nobody waits, is one query."""
+    if slot.job_id is None:
+        raise ValueError(f"{slot} is leased to no job; expected one that `acquire` gave")
+    lease = c.execute(_SELECT_LEASE, _key(slot, epoch)).first()
+    return lease is not None and lease.is_offered and (not lease.others_wait or _stays_its_turn(c, slot))
 
 
 def _stays_its_turn(c: Connection, slot: Slot) -> bool:

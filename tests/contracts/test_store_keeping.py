@@ -134,7 +134,7 @@ def test_a_job_goes_with_all_that_is_its_own(store: Store, world: World) -> None
     add_saved(store, world, job, 2, 0.6, parent_trial_id=first.id)
     store.trials.append_log(first.id, ["{}"])
     kept = add_saved(store, world, other, 1, 0.5)
-    store.slots.set_inventory(1, 0)
+    store.slots.set_inventory(1, ())
     assert store.slots.acquire(job.id, 1, "core") is not None
     assert store.slots.acquire(other.id, 1, "core") is None
     with pytest.raises(TrainJobUsedError, match="is RUNNING"):

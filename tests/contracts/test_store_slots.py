@@ -28,7 +28,7 @@ def n_held(store: Store, job: TrainJob) -> int:
 class TestLeases:
     def test_a_slot_is_leased_once_and_given_back_once(self, world: World) -> None:
         slots, job, other = world.store.slots, world.add_running_job(), world.add_running_job()
-        slots.set_inventory(1, 1)
+        slots.set_inventory(1, [0])
         slot = slots.acquire(job.id, 1, "core")
         assert slot == Slot("core", 0, job.id, 1)
         assert slots.acquire(other.id, 1, "core") is None
@@ -40,11 +40,11 @@ class TestLeases:
 
     def test_inventory_keeps_leases(self, world: World) -> None:
         slots, job = world.store.slots, world.add_running_job()
-        slots.set_inventory(3, 0)
+        slots.set_inventory(3, ())
         leased = take_all(world.store, job)
         slots.stop_waiting(job.id)
         slots.release(leased[0], 1)
-        slots.set_inventory(1, 2)
+        slots.set_inventory(1, [0, 1])
         assert [(slot.kind, slot.index, slot.job_id) for slot in slots.list()] == [
             ("core", 0, None),
             ("core", 1, job.id),
@@ -56,11 +56,42 @@ class TestLeases:
         assert slots.acquire(job.id, 1, "core") == leased[0]
         assert slots.acquire(job.id, 1, "core") is None
         slots.release(leased[1], 1)
-        slots.set_inventory(2, 0)
+        slots.set_inventory(2, ())
         assert [(slot.kind, slot.index, slot.job_id) for slot in slots.list()] == [
             ("core", 0, job.id),
             ("core", 1, None),
         ]
+
+    def test_gpus_are_leased_by_the_indices_that_they_have(self, world: World) -> None:
+        slots, job = world.store.slots, world.add_running_job()
+        slots.set_inventory(1, [3, 1])
+        assert slots.acquire(job.id, 1, "gpu") == Slot("gpu", 1, job.id, 1)
+        assert slots.acquire(job.id, 1, "gpu") == Slot("gpu", 3, job.id, 1)
+        assert slots.acquire(job.id, 1, "gpu") is None
+        slots.set_inventory(1, [0, 3])
+        assert [(slot.index, slot.job_id) for slot in slots.list() if slot.kind == "gpu"] == [
+            (0, None),
+            (1, job.id),
+            (3, job.id),
+        ]
+        assert not slots.keep_or_release(Slot("gpu", 1, job.id, 1), 1)  # it is no longer offered
+        assert slots.keep_or_release(Slot("gpu", 3, job.id, 1), 1)
+        slots.release_all(job.id)
+        slots.set_inventory(1, ())
+        assert [slot.kind for slot in slots.list()] == ["core"]
+
+    def test_whether_a_slot_may_be_kept_can_be_asked_before_it_is_given_back(self, world: World) -> None:
+        slots, job, other = world.store.slots, world.add_running_job(), world.add_running_job()
+        slots.set_inventory(1, [2])
+        slot = slots.acquire(job.id, 1, "gpu")
+        assert slot is not None
+        assert slots.may_keep(slot, 1)
+        assert slots.acquire(other.id, 1, "gpu") is None
+        assert not slots.may_keep(slot, 1)
+        assert slots.list()[-1] == slot  # it is still leased
+        assert slots.release(slot, 1)
+        assert not slots.may_keep(slot, 1)
+        assert slots.acquire(other.id, 1, "gpu") == Slot("gpu", 2, other.id, 1)
 
     def test_without_any_slot_a_job_waits(self, world: World) -> None:
         job = world.add_running_job()
@@ -70,7 +101,7 @@ class TestLeases:
 
     def test_a_dead_runners_leases_and_waits_are_freed(self, world: World) -> None:
         store, dead, other = world.store, world.add_running_job(), world.add_running_job()
-        store.slots.set_inventory(2, 0)
+        store.slots.set_inventory(2, ())
         assert len(take_all(store, dead)) == 2
         assert store.slots.acquire(other.id, 1, "core") is None
         assert store.slots.waiting("core") == [other.id, dead.id]
@@ -80,7 +111,7 @@ class TestLeases:
 
     def test_a_job_that_ended_does_not_stand_in_the_queue(self, world: World) -> None:
         store, job, other = world.store, world.add_running_job(), world.add_running_job()
-        store.slots.set_inventory(1, 0)
+        store.slots.set_inventory(1, ())
         [slot] = take_all(store, other)
         assert store.slots.acquire(job.id, 1, "core") is None
         store.train_jobs.stop(job.id)
@@ -89,7 +120,7 @@ class TestLeases:
 
     def test_a_lease_of_an_earlier_epoch_cannot_be_kept(self, world: World) -> None:
         store, job = world.store, world.add_running_job()
-        store.slots.set_inventory(1, 0)
+        store.slots.set_inventory(1, ())
         slot = store.slots.acquire(job.id, 1, "core")
         assert slot is not None
         store.jobs.claim(job.id)
@@ -111,7 +142,7 @@ class TestTurns:
     def test_who_waits_longest_is_next(self, world: World) -> None:
         store = world.store
         first, second, third = (world.add_running_job() for _ in range(3))
-        store.slots.set_inventory(1, 0)
+        store.slots.set_inventory(1, ())
         [slot] = take_all(store, first)
         store.slots.stop_waiting(first.id)
         for job in (second, third, second):
@@ -126,7 +157,7 @@ class TestTurns:
         store, other = world.store, world.add_user()
         jobs = [world.add_running_job() for _ in range(3)]
         of_other = world.add_running_job(user=other)
-        store.slots.set_inventory(2, 0)
+        store.slots.set_inventory(2, ())
         slots = take_all(store, jobs[0])
         store.slots.stop_waiting(jobs[0].id)
         for job in (*jobs[1:], of_other):
@@ -140,21 +171,21 @@ class TestTurns:
         store = world.store
         waiting, job = world.add_running_job(), world.add_running_job()
         assert store.slots.acquire(waiting.id, 1, "core") is None
-        store.slots.set_inventory(2, 0)
+        store.slots.set_inventory(2, ())
         assert store.slots.acquire(job.id, 1, "core") is not None  # one for each
         assert store.slots.acquire(job.id, 1, "core") is None
         assert store.slots.acquire(waiting.id, 1, "core") is not None
 
     def test_nobody_waits_so_it_is_kept(self, world: World) -> None:
         store, job = world.store, world.add_running_job()
-        store.slots.set_inventory(1, 0)
+        store.slots.set_inventory(1, ())
         [slot] = take_all(store, job)
         assert store.slots.waiting("core") == [job.id]  # itself, for more
         assert store.slots.keep_or_release(slot, 1)
 
     def test_a_trials_end_settles_its_slot_too(self, world: World) -> None:
         store, job, other = world.store, world.add_running_job(), world.add_running_job()
-        store.slots.set_inventory(1, 0)
+        store.slots.set_inventory(1, ())
         [slot] = take_all(store, job)
         outcome = store.trials.finish(world.add_trial(job).id, 1, 0.5, None, give_back=slot)
         assert (outcome.won, outcome.keeps_slot) == (True, True)
@@ -174,7 +205,7 @@ class TestFairness:
     ) -> tuple[Counter[str], Counter[str]]:
         """How many trials each job got to run, and how many slots it held, summed over the ends of trials."""
         store, chance = world.store, random.Random(5)
-        store.slots.set_inventory(n_cores, 0)
+        store.slots.set_inventory(n_cores, ())
         running = [slot for job in jobs for slot in take_all(store, job)]
         n_run, held = Counter[str](), Counter[str]()
         for _ in range(n_trials):

@@ -12,11 +12,11 @@ PACKAGE = ROOT / "rafiki"
 
 NAMES = {"constants", "errors", "entities"}
 ALLOWED = {
-    "cli": {"client", "dev", "server", "settings", "environment", "starters"},
+    "cli": {"client", "dev", "server", "settings", "environment", "starters", "gpus"},
     "web": {"client"},
     "server": {
         "store", "settings", "environment", "executor", "tasks", "runner", "model", "control", "advisor",
-        "worker.frames", "web",
+        "worker.frames", "web", "gpus",
     },
     "runner": {
         "store", "settings", "advisor", "executor", "environment", "predictor", "tasks", "worker.frames", "model",
@@ -34,7 +34,8 @@ ALLOWED = {
     "tasks": {"model"},
     "model": {"dev"},  # the door: model/dev.py imports rafiki.dev inside its functions
     "control": set(),
-    "settings": set(),
+    "settings": {"gpus"},
+    "gpus": set(),
     "config": set(),
     "constants": set(),
     "errors": set(),
@@ -46,6 +47,7 @@ LIGHT_LIBRARIES = {"numpy", "PIL", "pandas"}  # pandas only where the contract r
 OWNERS = {
     "sqlalchemy": "store", "alembic": "store", "fastapi": "server", "starlette": "server", "nicegui": "web",
     "argon2": "server", "typer": "cli", "scipy": "advisor", "httpx": "client", "prometheus_client": "predictor",
+    "pynvml": "gpus",
 }  # fmt: skip
 #: Libraries that a second part has a reason for.
 ALSO = {("server", "httpx"), ("web", "fastapi"), ("web", "starlette")}  # datasets by URL; the mount

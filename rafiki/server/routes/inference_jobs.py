@@ -22,7 +22,7 @@ router = guarded_router("inference_jobs")
 @router.post("/inference_jobs", response_model=NewInferenceJobAnswer)
 def create_inference_job(body: NewInferenceJob, caller: Caller, context: Ctx) -> InferenceJob:
     """Deploy the best saved trials of a train job that runs no more."""
-    budget = check_inference_budget(body.budget, context.settings.gpus)
+    budget = check_inference_budget(body.budget, len(context.settings.gpu_indices))
     train_job = _finished_train_job(context, caller, body.app, body.app_version)
     settings = context.settings
     job = context.store.inference_jobs.create(

@@ -8,6 +8,7 @@ import pytest
 
 from rafiki.cli import doctor
 from rafiki.cli.doctor import CHECKS, FINE, IMPOSSIBLE, LIMITED, Finding
+from rafiki.gpus import Gpu, Inventory
 
 
 def test_it_says_what_this_machine_can_do(anybody):
@@ -44,14 +45,27 @@ def test_the_servers_packages_are_those_that_are_declared():
     assert not {"numpy", "pytest"} & set(packages)
 
 
-def test_gpus_are_those_that_the_driver_lists(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "_NVIDIA", tmp_path)
-    assert doctor.check_gpus().found == "none: models run on the cores"
-    for no in range(2):
-        (tmp_path / f"gpus/0000:0{no}:00.0").mkdir(parents=True)
-        (tmp_path / f"gpus/0000:0{no}:00.0/information").write_text("Model: \t\t NVIDIA H200\nIRQ: 1\n")
-    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Thu\nGCC: 12\n")
-    assert doctor.check_gpus().found == "NVIDIA H200, NVIDIA H200; driver 570.86.15"
+def test_gpus_are_those_that_the_driver_tells_of(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(doctor, "look", Inventory)
+    assert doctor.check_gpus() == Finding("GPUs", FINE, "none: models run on the cores")
+    two = tuple(Gpu(index, f"GPU-{index}", "NVIDIA H200", 141 * 2**30) for index in range(2))
+    monkeypatch.setattr(doctor, "look", lambda: Inventory(two, "570.86.15"))
+    all_of_them = "0 (NVIDIA H200, 141 GiB), 1 (NVIDIA H200, 141 GiB); driver 570.86.15"
+    assert doctor.check_gpus() == Finding("GPUs", FINE, all_of_them)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert doctor.check_gpus() == Finding("GPUs", FINE, f"{all_of_them}; a server uses 1")
+    monkeypatch.setenv("RAFIKI_GPUS", "2")
+    refused = doctor.check_gpus()
+    assert (refused.state, refused.found) == (LIMITED, all_of_them)
+    assert "gpus is 2, and this machine has 2 GPUs" in refused.meaning
+
+
+def test_a_driver_that_does_not_work_is_told(monkeypatch):
+    problem = "the NVIDIA driver does not work: Driver/library version mismatch"
+    monkeypatch.setattr(doctor, "look", lambda: Inventory(problem=problem))
+    assert doctor.check_gpus() == Finding("GPUs", LIMITED, "none: models run on the cores", problem)
 
 
 @pytest.mark.parametrize(

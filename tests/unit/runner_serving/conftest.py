@@ -178,7 +178,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     for folder in (settings.run_dir, settings.scratch_dir, settings.logs_dir):
         folder.mkdir(parents=True)
     store = Store.open(settings)
-    store.slots.set_inventory(settings.cores, settings.gpus)
+    store.slots.set_inventory(settings.cores, settings.gpu_indices)
     user = store.users.create("someone@rafiki", "hash", "APP_DEVELOPER")
     yield Platform(settings, store, user.id)
     store.close()

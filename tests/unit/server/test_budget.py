@@ -55,7 +55,11 @@ def test_a_budget_is_an_object(budget: Any) -> None:
 
 
 def test_more_gpus_than_there_are() -> None:
-    with pytest.raises(InsufficientResourcesError, match=r"GPU_COUNT.* 3, and there are 2"):
+    with pytest.raises(InsufficientResourcesError, match=r"GPU_COUNT.* 3, and there are 2 GPUs") as refused:
         check_train_budget({"GPU_COUNT": 3}, 2)
-    with pytest.raises(InsufficientResourcesError, match=r"GPU_COUNT.* 1, and there are 0"):
+    assert "at most 2" in refused.value.hint
+    with pytest.raises(InsufficientResourcesError, match=r"GPU_COUNT.* 2, and there is 1 GPU$"):
+        check_inference_budget({"GPU_COUNT": 2}, 1)
+    with pytest.raises(InsufficientResourcesError, match=r"GPU_COUNT.* 1, and there are 0 GPUs") as refused:
         check_inference_budget({"GPU_COUNT": 1}, 0)
+    assert refused.value.hint.startswith("leave it out")

@@ -72,6 +72,12 @@ async def test_inference_jobs_that_are_refused(developer: Api, change: dict[str,
     await refused(developer.post("/inference_jobs", json={"app": "app"} | change), status, name)
 
 
+async def test_more_gpus_than_there_are_is_refused_with_both_numbers(developer: Api) -> None:
+    answer = developer.post("/inference_jobs", json={"app": "app", "budget": {"GPU_COUNT": 5}})
+    message = await refused(answer, 409, "InsufficientResourcesError")
+    assert message.startswith("GPU_COUNT of the budget is 5, and there is 1 GPU ask for at most 1")
+
+
 async def test_a_predictor_gets_a_port_that_nobody_else_holds(
     developer: Api, world: World, store: Store, settings: Settings
 ) -> None:

@@ -93,6 +93,15 @@ async def test_train_jobs_that_are_refused(
     assert await ok(app_developer.get("/train_jobs")) == []
 
 
+async def test_more_gpus_than_there_are_is_refused_with_both_numbers(
+    app_developer: Api, job_body: dict[str, Any]
+) -> None:
+    answer = app_developer.post("/train_jobs", json=job_body | {"budget": {"GPU_COUNT": 2}})
+    message = await refused(answer, 409, "InsufficientResourcesError")
+    assert message.startswith("GPU_COUNT of the budget is 2, and there is 1 GPU ask for at most 1")
+    await ok(app_developer.post("/train_jobs", json=job_body | {"budget": {"GPU_COUNT": 1}}))
+
+
 @pytest.mark.parametrize(
     "train_args", ['{"x": NaN}', '{"x": -Infinity}', '{"x": "\\ud800"}', '{"x":' * 400 + "1" + "}" * 400]
 )
