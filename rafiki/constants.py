@@ -19,6 +19,13 @@ class BudgetOption:
     ADVISOR = "ADVISOR"
 
 
+class TrainJobLimit:
+    """What an admin may set for the trials of one train job, in place of the settings."""
+
+    TRIAL_TIME_S = "trial_time_s"
+    MEMORY_BYTES = "memory_bytes"
+
+
 class InferenceBudgetOption:
     GPU_COUNT = "GPU_COUNT"
     MAX_MEMBERS = "MAX_MEMBERS"

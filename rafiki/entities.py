@@ -186,6 +186,7 @@ class TrainJob:
     seed: int
     budget: Dict[str, Any]
     train_args: Optional[Dict[str, Any]]
+    limits: Optional[Dict[str, Any]]  # by the names of `constants.TrainJobLimit`; None: as the settings say
     train_dataset_id: str
     val_dataset_id: Optional[str]  # None: the platform splits the one dataset
     split: Optional[Dict[str, DatasetPart]]  # 'train', 'val' and 'holdout', once the platform has split it

@@ -59,6 +59,7 @@ class Parts:
         train_args: dict[str, Any] | None = None,
         app: str = "app",
         user: User | None = None,
+        limits: dict[str, Any] | None = None,
     ) -> TrainJob:
         owner = user or self.user
         blob_hash = self.store.blobs.put_bytes(b"a,b\n1,2\n")
@@ -73,13 +74,14 @@ class Parts:
             train_args=train_args,
             model_ids=[model.id for model in models],
             seed=7,
+            limits=limits,
         )
         self.supervisor.wake()
         return job
 
-    def add_inference_job(self, train_job: TrainJob) -> InferenceJob:
+    def add_inference_job(self, train_job: TrainJob, budget: dict[str, Any] | None = None) -> InferenceJob:
         job = self.store.inference_jobs.create(
-            self.user.id, train_job, {}, "127.0.0.1", self.settings.predictor_port_range, lambda port: True
+            self.user.id, train_job, budget or {}, "127.0.0.1", self.settings.predictor_port_range, lambda port: True
         )
         self.supervisor.wake()
         return job

@@ -42,6 +42,15 @@ Budget = Annotated[
     typer.Option("--budget", metavar="KEY=VALUE", help="Any other key of the budget; can be repeated."),
 ]
 
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="KEY=VALUE",
+        help="For admins: what each trial may use, trial_time_s or memory_bytes; can be repeated.",
+    ),
+]
+
 
 def examples(*lines: str) -> str:
     """The examples at the end of a command's help."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rafiki.cli.connect import sign_in
-from rafiki.cli.options import AppVersion, Budget, Json, Server, Yes, confirm, examples, pairs
+from rafiki.cli.options import AppVersion, Budget, Json, Limit, Server, Yes, confirm, examples, pairs
 from rafiki.cli.output import (
     Columns,
     failure_text,
@@ -54,6 +54,7 @@ _TRIAL_COLUMNS: Columns = {**_BEST_COLUMNS, "id": "id"}
         "rafiki train start digits --train digits_train --val digits_val --trials 5 --watch",
         "rafiki train start digits --train digits --hours 0.5 --model SkDt --model SkSvm",
         "rafiki train start titanic --train titanic --arg target=Survived --budget HARD_LIMIT=true",
+        "rafiki train start digits --train digits --limit trial_time_s=600 --limit memory_bytes=4000000000",
     )
 )
 def start(
@@ -76,6 +77,7 @@ def start(
     arg: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Argument of the models' train; can be repeated.")
     ] = None,
+    limit: Limit = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show its progress until it has stopped.")] = False,
     server: Server = None,
     as_json: Json = False,
@@ -88,13 +90,13 @@ def start(
         BudgetOption.WORKER_COUNT: workers,
     }
     full_budget = {key: value for key, value in given.items() if value is not None} | pairs(budget, "--budget")
-    train_args = pairs(arg, "--arg") or None
+    train_args, limits = pairs(arg, "--arg") or None, pairs(limit, "--limit") or None
     with sign_in(server) as client:
         train_id = dataset_id(client, train)
         val_id = dataset_id(client, val) if val else None
         task = task or client.get_dataset(train_id)["task"]
         model_ids = [model_id(client, one, task) for one in model] if model else None
-        job = client.create_train_job(app, task, train_id, val_id, full_budget, model_ids, train_args)
+        job = client.create_train_job(app, task, train_id, val_id, full_budget, model_ids, train_args, limits)
         if watch:
             _watch(client, app, job["app_version"], as_json)
             return

@@ -27,12 +27,14 @@ class TrainJobs(Section):
         budget: dict[str, Any] | None,
         models: list[str] | None = None,
         train_args: dict[str, Any] | None = None,
+        limits: dict[str, Any] | None = None,
     ) -> Row:
         """Starts the search for good knobs of each of `models` (ids; all available ones of the task, if None).
 
         Where `val_dataset_id` is None, the platform splits the one dataset, and keeps a part that no trial sees.
         `budget` has keys of `rafiki.constants.BudgetOption`; `TIME_HOURS` is 0.1 and `GPU_COUNT` 0 unless given.
-        `train_args` go to each template's `train`.
+        `train_args` go to each template's `train`. `limits` are for admins: what each trial may use in place of what
+        the server's settings say, with keys of `rafiki.constants.TrainJobLimit`.
         """
         body = {
             "app": app,
@@ -41,6 +43,7 @@ class TrainJobs(Section):
             "val_dataset_id": val_dataset_id,
             "budget": {**_DEFAULT_BUDGET, **(budget or {})},
             "train_args": train_args,
+            "limits": limits,
         }
         return self._run(_create(body, models))
 

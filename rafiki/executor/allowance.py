@@ -19,9 +19,10 @@ class Limits:
     output_bytes: int | None = None  # what it logs and prints while it answers one call
 
     @staticmethod
-    def of(settings: Settings) -> Limits:
+    def of(settings: Settings, memory_bytes: int | None = None) -> Limits:
+        """Those of the settings, with another limit on memory where one is given."""
         return Limits(
-            memory_bytes=settings.worker_memory_limit_bytes,
+            memory_bytes=memory_bytes or settings.worker_memory_limit_bytes,
             n_tasks=settings.worker_n_processes,
             n_open_files=settings.worker_n_open_files,
             scratch_bytes=settings.worker_scratch_bytes,
@@ -41,10 +42,12 @@ class Allowance:
     has_network: bool = False
 
     @staticmethod
-    def of(settings: Settings, model_id: str, *readable: Path) -> Allowance:
-        """What the settings allow the workers of a model, and what it is to read."""
+    def of(settings: Settings, model_id: str, *readable: Path, memory_bytes: int | None = None) -> Allowance:
+        """What the settings allow the workers of a model (with `memory_bytes`, where given, in place of theirs), and
+        what it is to read.
+        """
         return Allowance(
-            limits=Limits.of(settings),
+            limits=Limits.of(settings, memory_bytes),
             readable=(*readable, *settings.worker_readable_paths),
             hidden=(settings.data_dir,),
             has_network=settings.allows_network(model_id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from rafiki.executor.scratch import remove_folder
 from rafiki.predictor import MemberPlan
 from rafiki.runner.context import RunnerContext
 from rafiki.worker.frames import Load
+
+logger = logging.getLogger("rafiki.runner")
 
 DEFAULT_MAX_MEMBERS = 4
 
@@ -48,11 +51,13 @@ class MemberPlans:
     async def _lease_gpus(self) -> list[int]:
         """As many of the job's GPUs as are free. Members hold them until the runner's end; the server frees them."""
         slots = self._store.slots
+        n_wanted = int(self._job.budget.get(InferenceBudgetOption.GPU_COUNT) or 0)
         leased: list[int] = []
-        for _ in range(int(self._job.budget.get(InferenceBudgetOption.GPU_COUNT) or 0)):
+        for _ in range(n_wanted):
             slot = await self._context.db(slots.acquire, self._job.id, self._context.epoch, "gpu")
             if slot is None:
                 await self._context.db(slots.stop_waiting, self._job.id)
+                logger.warning("job %s has %d of its %d GPUs: others are in use", self._job.id, len(leased), n_wanted)
                 break
             leased.append(slot.index)
         return leased

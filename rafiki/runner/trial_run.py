@@ -19,7 +19,8 @@ from rafiki.runner.context import RunnerContext
 from rafiki.runner.job_datasets import JobDatasets
 from rafiki.runner.model_tuning import ModelTuning
 from rafiki.runner.retention import ParamsRetention
-from rafiki.runner.slot_leases import SLOTS_CHANGED, SlotLeases
+from rafiki.runner.slot_leases import SlotLeases
+from rafiki.runner.trial_limits import TrialLimits
 from rafiki.runner.trial_logs import TrialLogs
 from rafiki.runner.worker_pool import WorkerPlace, WorkerPool
 from rafiki.worker.frames import Inspect, Reply, Train, Trained
@@ -68,9 +69,11 @@ class TrialRuns:
         self._on_change = on_change
         self._logs = TrialLogs(context)
         self._retention = ParamsRetention(context)
+        self._limits = TrialLimits(context.settings, job)
         n_kept = max(context.settings.cores, min(len(job.model_ids), 8))
         readable = (datasets.train_path, datasets.val_path)
-        self._pool = WorkerPool(context.settings, executor, job.id, context.epoch, readable, n_kept)
+        self._pool = WorkerPool(context.settings, self._limits, executor, job.id, context.epoch, readable, n_kept)
+        slots.vacate_gpu = self._pool.vacate_gpu
         self._running: dict[asyncio.Task[None], TrialRun] = {}
         self._faults: list[BaseException] = []
 
@@ -127,16 +130,13 @@ class TrialRuns:
         self._shared_path(run).unlink(missing_ok=True)
         if run.worker is not None:
             self._pool.put_back(run.place, run.worker)
-        if keeps_slot:
-            self._slots.keep(run.slot)
-        else:
-            self._context.notify(SLOTS_CHANGED)
+        await self._slots.settle(run.slot, keeps_slot)
 
     # On the worker ----------------------------------------------------------------------------------------------------
 
     async def _train(self, run: TrialRun, shared_params_hash: str | None) -> Trained | Failure:
         """The worker's answer, or why there is none. The job's clock runs from when it has a worker for the trial."""
-        limit_s = self._context.settings.trial_time_limit_s
+        limit_s = self._limits.time_s
         try:
             worker = await self._worker_of(run)
             with self._clock.counting():
@@ -146,11 +146,11 @@ class TrialRuns:
         except CallFailed as error:
             return error.failure
         except WorkerDied as error:
-            return run.stop_reason or error.failure()
+            return run.stop_reason or self._limits.explained(error.failure())
         except TimeoutError:
-            run.stop(_TIME_LIMIT)
+            run.stop(self._limits.over_time)
             await worker.exited
-            return Failure(FailureCode.TIME_LIMIT, f"The trial took longer than {limit_s:g} s.", _TIME_LIMIT.hint)
+            return self._limits.over_time
         if isinstance(reply, Trained):
             return reply
         return Failure(FailureCode.PROTOCOL, f"The worker answered a Train with a {type(reply).__name__}.")
@@ -209,7 +209,7 @@ class TrialRuns:
             self._context.epoch,
             outcome.score,
             params_hash,
-            give_back=run.slot,
+            give_back=_given_back(run.slot),
         )
         duration_s = time.monotonic() - run.called
         run.tuning.completed(run.trial, run.proposal, outcome.score, params_hash, duration_s)
@@ -218,8 +218,9 @@ class TrialRuns:
         return ended.keeps_slot
 
     async def _record_failure(self, run: TrialRun, failure: Failure) -> bool:
+        slot = _given_back(run.slot)
         ended = await self._context.db(
-            self._store.trials.fail, run.trial.id, self._context.epoch, failure, give_back=run.slot
+            self._store.trials.fail, run.trial.id, self._context.epoch, failure, give_back=slot
         )
         run.tuning.failed(run.trial, run.proposal, failure)
         return ended.keeps_slot
@@ -242,6 +243,11 @@ class TrialRuns:
         await self._executor.close()
 
 
+def _given_back(slot: Slot) -> Slot | None:
+    """What goes back in the transaction of a trial's end. A GPU does not: its worker has to leave it first."""
+    return slot if slot.kind == "core" else None
+
+
 def _show(blob_path: Path, path: Path) -> None:
     """Put a blob where a worker can read it, in a folder that it cannot change."""
     path.unlink(missing_ok=True)
@@ -255,10 +261,3 @@ def _no_params(error: OSError | ValueError) -> Failure:
     is_disk_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     code = FailureCode.DISK_FULL if is_disk_full else FailureCode.PROTOCOL
     return Failure(code, f"The trial's parameters could not be taken from its worker: {error}")
-
-
-_TIME_LIMIT = Failure(
-    FailureCode.TIME_LIMIT,
-    "The trial took longer than it may.",
-    "Train shorter, or ask for a higher limit (setting trial_time_limit_s).",
-)

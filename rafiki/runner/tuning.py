@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import sys
+from collections.abc import Collection
 
 from rafiki.advisor import make_advisor
 from rafiki.constants import BudgetOption, ModelStatus, TrainJobStatus
@@ -26,6 +27,7 @@ from rafiki.runner.model_tuning import ModelTuning
 from rafiki.runner.slot_leases import SlotLeases
 from rafiki.runner.trial_run import TrialRuns
 from rafiki.store import Store
+from rafiki.store.slots import Kind
 
 logger = logging.getLogger("rafiki.runner")
 
@@ -112,32 +114,38 @@ class TrainRunner:
     # Trials -----------------------------------------------------------------------------------------------------------
 
     async def _start_trials(self) -> None:
-        while (tuning := self._next_tuning()) is not None:
-            slot = await self._slots.take("gpu" if tuning.n_gpus else "core")
+        refused: set[Kind] = set()
+        while (tuning := self._next_tuning(refused)) is not None:
+            slot = await self._slots.take(_kind_of(tuning))
             if slot is None:
-                break
-            if not await self._runs.start(tuning, slot):
+                refused.add(_kind_of(tuning))
+            elif not await self._runs.start(tuning, slot):
                 self._slots.keep(slot)
                 self._runs.end_idle(tuning)
             elif not self._is_running:
                 await self._context.db(self._store.train_jobs.mark_running, self._job.id, self._context.epoch)
                 self._is_running = True
-        wants_more = self._next_tuning() is not None
-        await self._slots.give_back_unused(keep_waiting=wants_more)
+        await self._slots.give_back_unused(wanted=set(map(_kind_of, self._candidates())))
 
-    def _next_tuning(self) -> ModelTuning | None:
-        """The model whose turn it is: of those that may run one more trial, the one with the fewest."""
+    def _next_tuning(self, refused: Collection[Kind]) -> ModelTuning | None:
+        """The model whose turn it is: of those that may run one more trial, the one with the fewest. One that waits for
+        a GPU does not hold up those that run on cores.
+        """
+        candidates = [tuning for tuning in self._candidates() if _kind_of(tuning) not in refused]
+        return min(candidates, key=lambda tuning: (tuning.n_running, tuning.n_started), default=None)
+
+    def _candidates(self) -> list[ModelTuning]:
+        """The models that may run one more trial, as far as there are slots."""
         for tuning in self._tunings.values():
             if tuning.is_searching and not self._has_time_for(tuning):
                 tuning.end_search()
         n_cpu = sum(tuning.n_running for tuning in self._tunings.values() if not tuning.n_gpus)
-        candidates = [
+        return [
             tuning
             for tuning in self._tunings.values()
             if tuning.is_searching
             and (tuning.n_running < tuning.n_gpus if tuning.n_gpus else n_cpu < self._n_cpu_trials)
         ]
-        return min(candidates, key=lambda tuning: (tuning.n_running, tuning.n_started), default=None)
 
     def _has_time_for(self, tuning: ModelTuning) -> bool:
         if self._clock.is_over:
@@ -208,6 +216,10 @@ _BUDGET_OVER = Failure(
     "The job's time budget was over while this trial was running.",
     "A larger TIME_HOURS lets more trials end.",
 )
+
+
+def _kind_of(tuning: ModelTuning) -> Kind:
+    return "gpu" if tuning.n_gpus else "core"
 
 
 def _invalid(model: Model) -> Failure:

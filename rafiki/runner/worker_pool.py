@@ -11,6 +11,7 @@ from rafiki.entities import Model
 from rafiki.environment import find_environment
 from rafiki.executor import Allowance, Executor, Worker, WorkerSpec
 from rafiki.executor.scratch import remove_folder
+from rafiki.runner.trial_limits import TrialLimits
 from rafiki.settings import Settings
 
 
@@ -24,15 +25,24 @@ class WorkerPlace:
 
 
 class WorkerPool:
-    """Hands out workers by model. At most `n_kept` idle ones stay; beyond that the longest idle one is ended.
+    """Hands out workers by model. At most `n_kept` idle ones stay; beyond that the longest idle one is ended. A GPU has
+    one worker at a time.
 
     Beside its own files a worker can read `readable`, and what is in its model's `shared_dir`.
     """
 
     def __init__(
-        self, settings: Settings, executor: Executor, job_id: str, epoch: int, readable: tuple[Path, ...], n_kept: int
+        self,
+        settings: Settings,
+        limits: TrialLimits,
+        executor: Executor,
+        job_id: str,
+        epoch: int,
+        readable: tuple[Path, ...],
+        n_kept: int,
     ) -> None:
         self._settings = settings
+        self._limits = limits
         self._executor = executor
         self._job_dir = settings.scratch_dir / job_id
         self._prefix = f"{job_id[:8]}-{epoch}"
@@ -40,7 +50,7 @@ class WorkerPool:
         self._numbers = itertools.count(1)
         self._n_kept = n_kept
         self._idle: list[tuple[WorkerPlace, Worker]] = []  # the longest idle first
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Worker] = {}
 
     def take(self, model: Model, gpu: int | None) -> tuple[WorkerPlace, Worker | None]:
         """An idle worker of this model and GPU, or the place of one that is yet to be started."""
@@ -58,6 +68,8 @@ class WorkerPool:
     async def start(self, place: WorkerPlace, model_path: Path) -> Worker:
         """Raises `EnvironmentBuildError` when the model's environment is not there (any more)."""
         model = place.model
+        if place.gpu is not None:
+            await self.vacate_gpu(place.gpu)  # another model's idle worker may hold all of its memory
         environment = await asyncio.to_thread(find_environment, self._settings, model.environment)
         scratch_dir = self._job_dir / place.worker_id
         cache_dir = self._job_dir / f"cache-{model.id}"
@@ -74,7 +86,9 @@ class WorkerPool:
                 cache_dir=cache_dir,
                 n_threads=1,
                 gpus=() if place.gpu is None else (place.gpu,),
-                allowance=Allowance.of(self._settings, model.id, shared_dir, *self._readable),
+                allowance=Allowance.of(
+                    self._settings, model.id, shared_dir, *self._readable, memory_bytes=self._limits.memory_bytes
+                ),
             )
         )
 
@@ -98,8 +112,15 @@ class WorkerPool:
 
     def _end(self, worker: Worker) -> None:
         ending = asyncio.create_task(_end(worker))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
+        self._ending[ending] = worker
+        ending.add_done_callback(self._ending.pop)
+
+    async def vacate_gpu(self, gpu: int) -> None:
+        """End what is idle on a GPU. Returns when no process is left there but those that are at work."""
+        for idle in [idle for idle in self._idle if idle[0].gpu == gpu]:
+            self._idle.remove(idle)
+            self._end(idle[1])
+        await asyncio.gather(*(ending for ending, worker in self._ending.items() if gpu in worker.spec.gpus))
 
     async def close(self) -> None:
         """End all idle workers in order: their templates' `teardown` is called."""

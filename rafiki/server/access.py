@@ -104,6 +104,13 @@ def check_may_ban(caller: User, user: User) -> None:
         raise UnauthorizedError("only the superadmin may ban an admin", status=403)
 
 
+def check_may_limit(caller: User) -> None:
+    """What a trial may use is the admins' to say: it is everybody's machine."""
+    if caller.user_type not in ADMINS:
+        hint = "leave limits out, or ask an admin to start the job"
+        raise UnauthorizedError("only admins may set the limits of a train job", hint, status=403)
+
+
 class GuardedRoute(APIRoute):
     """A route that runs only for whom its rule lets in."""
 

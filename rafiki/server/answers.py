@@ -157,6 +157,9 @@ class TrainJobAnswer(TrainJobRef):
     labels: list[str] | None = Field(description="names of the classes 0, 1, ..., of the train dataset")
     train_args: dict[str, Any] | None
     budget: dict[str, Any]
+    limits: dict[str, Any] | None = Field(
+        description="what each trial may use, where an admin has set it: `trial_time_s`, `memory_bytes`"
+    )
     model_ids: list[str]
     error: FailureAnswer | None
     datetime_started: datetime

@@ -86,6 +86,12 @@ class NewTrainJob(BaseModel):
     budget: _Json = Field(None, examples=[{"TIME_HOURS": 0.1, "GPU_COUNT": 0, "MODEL_TRIAL_COUNT": -1}])
     model_ids: Annotated[list[Text] | None, BeforeValidator(_json_of_text)] = None
     train_args: _Json = Field(None, description="object of arguments that `train` of every model gets")
+    limits: _Json = Field(
+        None,
+        description="for admins, what each trial may use in place of what the settings say: `trial_time_s` "
+        "(seconds), `memory_bytes` (of its worker)",
+        examples=[{"trial_time_s": 600, "memory_bytes": 4_000_000_000}],
+    )
 
 
 class NewInferenceJob(BaseModel):

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from rafiki.store.columns import UtcDateTime
 
-REVISION = "0001"
+REVISION = "0002"
 
 
 def _json() -> JSON:
@@ -184,6 +184,7 @@ train_jobs = Table(
     _to("datasets.id", "val_dataset_id", nullable=True, index=True),  # None: the platform splits the one dataset
     Column("seed", BigInteger, nullable=False),
     Column("active_s", Float, nullable=False),
+    Column("limits", _json()),  # of its trials, by an admin; None: as the settings say
 )
 
 # What the platform split a job's one dataset into.

@@ -38,6 +38,7 @@ class TrainJobs:
         train_args: dict[str, Any] | None,
         model_ids: Sequence[str],
         seed: int,
+        limits: dict[str, Any] | None = None,
     ) -> TrainJob:
         """The app's next version, `STARTED`. Without `val_dataset_id` its runner splits the one dataset.
 
@@ -58,6 +59,7 @@ class TrainJobs:
                     val_dataset_id=val_dataset_id,
                     seed=seed,
                     active_s=0.0,
+                    limits=limits,
                 )
             )
             if model_ids:

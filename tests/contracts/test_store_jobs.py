@@ -26,6 +26,12 @@ class TestTrainJobs:
         assert world.store.train_jobs.get(job.id) == job
         assert world.store.train_jobs.get("none") is None
 
+    def test_its_limits_are_kept_where_it_has_any(self, world: World) -> None:
+        limits = {"trial_time_s": 1.5, "memory_bytes": 2**33}
+        job = world.add_train_job(limits=limits)
+        assert (job.limits, world.store.train_jobs.get(job.id)) == (limits, job)
+        assert world.add_train_job().limits is None
+
     def test_versions_count_per_user_and_app(self, world: World) -> None:
         jobs = world.store.train_jobs
         first = world.add_train_job("app")
@@ -211,7 +217,7 @@ class TestRunners:
 
     def test_every_write_of_an_old_runner_is_refused_and_changes_nothing(self, world: World) -> None:
         store, job = world.store, world.add_running_job()
-        store.slots.set_inventory(2, 0)
+        store.slots.set_inventory(2, ())
         slot = store.slots.acquire(job.id, 1, "core")
         trial = world.add_trial(job)
         inference_job = world.deploy(job)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from rafiki.constants import TrainJobLimit
 from rafiki.entities import FailureCode
 from rafiki.settings import Settings
 from tests.server_process import ServerProcess, free_port
@@ -77,4 +78,4 @@ def test_the_guides_name_every_failure_and_every_setting_that_they_name_is_there
     assert [code for code in codes if f"`{code}`" not in text] == []
     named = {name for path in (DOCS / "guides").glob("*.md") for name in re.findall(r"`(\w+_\w+)`", path.read_text())}
     named = {name for name in named if name.startswith(("worker_", "trial_", "package_", "keep_", "max_", "server_"))}
-    assert named - {"package_", "worker_", "trial_"} <= Settings.model_fields.keys()
+    assert named - {"package_", "worker_", "trial_", TrainJobLimit.TRIAL_TIME_S} <= Settings.model_fields.keys()

@@ -31,6 +31,8 @@ class Steps(BaseModel):
             os.kill(os.getpid(), getattr(signal, train_args["die_of"]))
         if train_args.get("raises"):
             raise ValueError(train_args["raises"])
+        if train_args.get("n_bytes"):
+            self._held = np.ones(train_args["n_bytes"], np.uint8)
         if train_args.get("seconds"):
             time.sleep(train_args["seconds"])
         if train_args.get("only_once"):  # the first trial is quick, the others never end

@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from rafiki.constants import DatasetStatus, ModelAccessRight
 from rafiki.entities import LIVE_STATUSES, TrainJob, User
 from rafiki.errors import InvalidDatasetError, InvalidModelError, InvalidTrainJobError, NoModelsForTrainJobError
-from rafiki.server.access import Caller, Named, guarded_router
+from rafiki.server.access import Caller, Named, check_may_limit, guarded_router
 from rafiki.server.answers import TrainJobAnswer, TrainJobRef
 from rafiki.server.bodies import NewTrainJob
 from rafiki.server.budget import check_train_budget
 from rafiki.server.context import Context, Ctx
+from rafiki.server.limits import check_limits
 from rafiki.tasks import CustomTask, get_task
 
 router = guarded_router("train_jobs")
@@ -26,9 +27,14 @@ def create_train_job(body: NewTrainJob, caller: Caller, context: Ctx) -> TrainJo
 
     Without `val_dataset_id` the platform splits the one dataset (stratified, seeded) into 70 % for training, 15 % for
     validation, and 15 % that no trial sees, on which the deployed ensemble is scored.
+
+    Admins may set what each of the job's trials may use (`limits`), more or less than the settings say.
     """
     _check_app(body.app)
-    budget = check_train_budget(body.budget, context.settings.gpus)
+    budget = check_train_budget(body.budget, len(context.settings.gpu_indices))
+    if body.limits not in (None, {}):
+        check_may_limit(caller)
+    limits = check_limits(body.limits)
     if body.train_args is not None and not isinstance(body.train_args, dict):
         raise InvalidTrainJobError(f"train_args is {body.train_args!r:.100}, expected an object")
     _check_dataset(context, caller, body.train_dataset_id, body.task)
@@ -52,6 +58,7 @@ def create_train_job(body: NewTrainJob, caller: Caller, context: Ctx) -> TrainJo
         train_args=body.train_args,
         model_ids=model_ids,
         seed=secrets.randbelow(2**31),
+        limits=limits,
     )
     context.supervisor.wake()
     return job

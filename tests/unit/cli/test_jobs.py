@@ -75,9 +75,25 @@ def test_a_train_job_with_defaults(admin, rafiki):
     done = rafiki("train", "start", "app", "--train", D1, "--json")
     assert (done.json, done.err) == ({"id": "j", "app": "app", "app_version": 1}, "")
     asked = admin.last.json
-    assert "val_dataset_id" not in asked and "train_args" not in asked
+    assert not {"val_dataset_id", "train_args", "limits"} & set(asked)
     assert asked["budget"] == {"TIME_HOURS": 0.1, "GPU_COUNT": 0}
     assert asked["model_ids"] == [M1]
+
+
+def test_a_train_jobs_limits(admin, rafiki):
+    admin.on(f"GET /datasets/{D1}", {"id": D1, "task": "T"})
+    admin.on("GET /models/available", [{"id": M1}])
+    admin.on("POST /train_jobs", {"id": "j", "app": "app", "app_version": 1})
+    start = ["train", "start", "app", "--train", D1]
+    rafiki(*start, "--limit", "trial_time_s=600", "--limit", "memory_bytes=4000000000")
+    assert admin.last.json["limits"] == {"trial_time_s": 600, "memory_bytes": 4_000_000_000}
+    admin.on("GET /train_jobs/app/-1", {**JOB, "limits": {"trial_time_s": 600}})
+    assert 'limits            {"trial_time_s": 600}' in rafiki("train", "show", "app").out
+    refusal = "only admins may set the limits of a train job"
+    admin.refuse("POST /train_jobs", "UnauthorizedError", refusal, 403, hint="leave limits out")
+    done = rafiki(*start, "--limit", "trial_time_s=600")
+    assert done.status == 1
+    assert refusal in done.err
 
 
 def test_a_budget_that_is_no_pair_is_wrong_usage(rafiki):

@@ -122,6 +122,9 @@ def test_a_train_job_with_given_models_and_train_args(admin, client):
     assert admin.last.json["model_ids"] == []
     assert admin.last.json["budget"]["TIME_HOURS"] == 2
     assert admin.last.json["train_args"] == {"features": ["a"]}
+    assert "limits" not in admin.last.json
+    client.create_train_job("app", "TASK", "d1", "d2", {}, [], limits={"memory_bytes": np.int64(2**32)})
+    assert admin.last.json["limits"] == {"memory_bytes": 2**32}
 
 
 def test_calls_about_train_jobs(admin, client):

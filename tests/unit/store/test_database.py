@@ -16,20 +16,33 @@ from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from rafiki.errors import NewerDatabaseError
-from rafiki.store import database, migrations
+from rafiki.settings import Settings
+from rafiki.store import Store, database, migrations
 from rafiki.store.database import Database
 from rafiki.store.schema import REVISION, meta, metadata
 
-SECOND_REVISION = """
+NEXT_REVISION = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{REVISION}"
 
 def upgrade():
     with op.batch_alter_table("users") as users:
         users.alter_column("user_type", type_=sa.String(64))
         users.add_column(sa.Column("nickname", sa.Text))
+"""
+
+#: Rows as the first revision has them.
+A_TRAIN_JOB = """
+INSERT INTO users VALUES ('u', 'a@b', 'a@b', 'h', 'ADMIN', NULL, '2026-01-01 00:00:00');
+INSERT INTO datasets (id, user_id, name, task, blob_hash, size_bytes, status, warnings, datetime_created)
+    VALUES ('d', 'u', 'd', 'T', 'h', 5, 'READY', '[]', '2026-01-01 00:00:00');
+INSERT INTO jobs (id, kind, user_id, app, app_version, status, epoch, n_failed_starts, datetime_started)
+    VALUES ('j', 'TRAIN', 'u', 'app', 1, 'RUNNING', 1, 0, '2026-01-01 00:00:00');
+INSERT INTO train_jobs (id, task, budget, train_dataset_id, val_dataset_id, seed, active_s)
+    VALUES ('j', 'T', '{}', 'd', 'd', 7, 0.5);
+INSERT INTO app_versions VALUES ('u', 'app', 1)
 """
 
 
@@ -73,12 +86,12 @@ class TestRevisions:
         self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self._make_with_user(path)
-        self._add_revision(tmp_path, monkeypatch, SECOND_REVISION)
+        self._add_revision(tmp_path, monkeypatch, NEXT_REVISION)
         db = Database(path)
         with db.read() as c:
             assert c.execute(text("SELECT email, nickname FROM users")).all() == [("a@b", None)]
             assert c.execute(text("SELECT name FROM datasets")).all() == [("d",)]
-            assert c.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0002"
+            assert c.execute(text("SELECT version_num FROM alembic_version")).scalar() == "next"
         with pytest.raises(IntegrityError), db.write() as c:
             c.execute(text("DELETE FROM users"))  # foreign keys are watched again
         db.close()
@@ -88,7 +101,7 @@ class TestRevisions:
     ) -> None:
         self._make_with_user(path)
         before = schema_of(path)
-        self._add_revision(tmp_path, monkeypatch, SECOND_REVISION + "    op.execute('DELETE FROM users')\n")
+        self._add_revision(tmp_path, monkeypatch, NEXT_REVISION + "    op.execute('DELETE FROM users')\n")
         with pytest.raises(RuntimeError, match="dangling"):
             Database(path)
         assert schema_of(path) == before
@@ -106,6 +119,21 @@ class TestRevisions:
         with pytest.raises(NewerDatabaseError, match="9999"):
             Database(path)
 
+    def test_one_of_the_first_revision_keeps_its_train_jobs_which_have_no_limits(self, tmp_path: Path) -> None:
+        settings = Settings(data_dir=tmp_path, cores=1, gpus=0)
+        engine = create_engine(f"sqlite:///{settings.database_path}")
+        with engine.begin() as c:
+            migrations.upgrade(c, "0001")
+            for statement in A_TRAIN_JOB.split(";"):
+                c.exec_driver_sql(statement)
+        store = Store.open(settings)
+        (job,) = store.train_jobs.list_of_user("u")
+        assert (job.app, job.budget, job.limits) == ("app", {}, None)
+        store.train_jobs.stop(job.id)
+        later = store.train_jobs.create("u", "app", "T", "d", "d", {}, None, [], 1, {"trial_time_s": 5.0})
+        assert (later.app_version, later.limits) == (2, {"trial_time_s": 5.0})
+        store.close()
+
     def _make_with_user(self, path: Path) -> None:
         db = Database(path)
         with db.write() as c:
@@ -118,9 +146,9 @@ class TestRevisions:
     def _add_revision(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(migrations.FOLDER, folder)
-        (folder / "versions" / "0002_second.py").write_text(code)
+        (folder / "versions" / "next.py").write_text(code)
         monkeypatch.setattr(migrations, "FOLDER", folder)
-        monkeypatch.setattr(database, "REVISION", "0002")
+        monkeypatch.setattr(database, "REVISION", "next")
 
 
 class TestTransactions:
