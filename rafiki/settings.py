@@ -111,6 +111,12 @@ class Settings(BaseSettings):
     )
     trial_cpu_limit_s: float | None = Field(None, gt=0, description="CPU time that one trial may take per core")
 
+    container_engine: str | None = Field(
+        None,
+        validation_alias=AliasChoices("RAFIKI_CONTAINER_ENGINE", "CONTAINER_HOST", "DOCKER_HOST", "container_engine"),
+        description="socket of the container engine, such as unix:///run/podman/podman.sock (default: found), or off",
+    )
+
     # Where the packages of models' environments come from. What is not set here comes from uv's own variables (UV_*),
     # and what those do not say, from pip's (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, ... and pip.conf).
     package_index_url: SecretStr | None = Field(None, description="index of packages (default: PyPI)")

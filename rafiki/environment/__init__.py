@@ -1,7 +1,7 @@
 """What a model's code runs in."""
 
 from rafiki.environment.build import BuiltEnvironment, EnvironmentBuilder
-from rafiki.environment.environment import Environment, find_environment
+from rafiki.environment.environment import Environment, find_environment, image_of
 from rafiki.environment.folder import EnvironmentFolder, EnvironmentInfo
 from rafiki.environment.worker_part import worker_part
 
@@ -12,5 +12,6 @@ __all__ = [
     "EnvironmentFolder",
     "EnvironmentInfo",
     "find_environment",
+    "image_of",
     "worker_part",
 ]

@@ -4,6 +4,7 @@ from rafiki.executor.allowance import Allowance, Limits
 from rafiki.executor.base import CallFailed, Executor, Worker, WorkerDied, WorkerExit, WorkerSpec
 from rafiki.executor.checker import CheckedDataset, Checker, CheckFailed, Sample
 from rafiki.executor.local import LocalExecutor
+from rafiki.executor.platform import PlatformExecutor
 
 __all__ = [
     "Allowance",
@@ -14,6 +15,7 @@ __all__ = [
     "Executor",
     "Limits",
     "LocalExecutor",
+    "PlatformExecutor",
     "Sample",
     "Worker",
     "WorkerDied",

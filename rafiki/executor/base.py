@@ -109,6 +109,29 @@ class WorkerDied(Exception):  # noqa: N818
         return self.exit.failure()
 
 
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How a process ended: its exit code, or -n where signal n ended it; `output` is the last that it printed."""
+
+    code: int
+    output: str
+    was_out_of_memory: bool = False  # the kernel ended it, or one of its children, for using all that it may
+
+
+class Process(ABC):
+    """A worker's process and all that it starts, as seen from the runner. It has been started."""
+
+    pid: int
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End all of its processes at once. No effect on one that has ended."""
+
+    @abstractmethod
+    def reap(self) -> ProcessEnd:
+        """To be called once, after it has ended."""
+
+
 class Worker(ABC):
     """A process that runs one model template's code.
 

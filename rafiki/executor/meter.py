@@ -50,10 +50,12 @@ class Meter:
 
     def look(self) -> Failure | None:
         """What the worker uses too much of."""
+        usage = usage_of(self._pid, self._limits.n_tasks)
+        if not usage.n_tasks:  # it has ended: what it was like before that stays known
+            return None
         self._n_looks += 1
         self._n_oom_kills_before, self._n_oom_kills = self._n_oom_kills, _n_oom_kills()
-        self._usage_before = self._usage
-        self._usage = usage = usage_of(self._pid, self._limits.n_tasks)
+        self._usage_before, self._usage = self._usage, usage
         return (
             self._excess_of_tasks(usage)
             or self._excess_of_memory(usage)
@@ -67,6 +69,11 @@ class Meter:
             return None
         if not uses_more_memory(self._pid, self._limits.n_tasks, limit):
             return None
+        return self.excess_of_memory()
+
+    def excess_of_memory(self) -> Failure:
+        """What is said of a worker that used too much."""
+        limit = self._limits.memory_bytes or 0
         message = f"The worker used more memory than the {_mb(limit)} that it may use."
         return Failure(FailureCode.OUT_OF_MEMORY, message, MEMORY_HINT)
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from rafiki.errors import EnvironmentBuildError
 from rafiki.executor.abilities import has_own_process_counts
 from rafiki.executor.allowance import Limits
-from rafiki.executor.base import WorkerSpec
+from rafiki.executor.base import Process, ProcessEnd, WorkerSpec
 from rafiki.executor.sandbox import View, confined
 from rafiki.executor.usage import children
+from rafiki.executor.variables import worker_variables
 from rafiki.executor.view import python_paths
 
 #: How much of a worker's last output is kept.
@@ -33,7 +34,12 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-class WorkerProcess:
+def signal_or_code(code: int) -> int:
+    """What a parent's exit code says of the worker: -n where signal n ended it, else its exit code."""
+    return 128 - code if 128 < code <= 128 + signal.SIGRTMAX else code
+
+
+class WorkerProcess(Process):
     """A started process in a session of its own, and what it starts. `on_exit` is called in the event loop when it has
     ended, `on_output` with the number of bytes that it has printed.
 
@@ -75,7 +81,6 @@ class WorkerProcess:
         self._loop.add_reader(self._output_fd, self._read_output)
 
     def kill(self) -> None:
-        """End all of its processes at once."""
         if self._popen.returncode is not None:
             return
         self._was_killed = True
@@ -97,18 +102,16 @@ class WorkerProcess:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
-    def reap(self) -> tuple[int, str]:
-        """Return code (negative: a signal) and last output of the process, which has ended."""
+    def reap(self) -> ProcessEnd:
         for _ in range(4):  # a pipe holds no more; a child that left its session may still be writing
             self._read_output()
         self._loop.remove_reader(self._output_fd)
         os.close(self._output_fd)
         code = self._popen.wait()
-        if 128 < code <= 128 + signal.SIGRTMAX:
-            code = 128 - code
+        code = signal_or_code(code)
         if self._was_killed and code == -signal.SIGTERM:  # a keeper that had not come so far as to be one
             code = -signal.SIGKILL
-        return code, self._output.decode(errors="replace")
+        return ProcessEnd(code, self._output.decode(errors="replace"))
 
     def _exited(self) -> None:
         self._loop.remove_reader(self._pidfd)
@@ -156,7 +159,7 @@ def _popen(
         stdout=output_fd,
         stderr=output_fd,
         cwd=cwd,
-        env=_variables(spec),
+        env={**worker_variables(spec, spec.gpus), "PATH": _search_path(spec)},
         pass_fds=(worker_socket.fileno(),),
         start_new_session=True,
         preexec_fn=_restraint(limits),
@@ -201,26 +204,5 @@ def _view(spec: WorkerSpec) -> View:
     )
 
 
-def _variables(spec: WorkerSpec) -> dict[str, str]:
-    """A worker's environment, from nothing: none of the platform's secrets are in it."""
-    n_threads = str(spec.n_threads)
-    gpus = ",".join(map(str, spec.gpus)) or "-1"
-    scratch_dir = str(spec.scratch_dir)
-    return {
-        "PATH": os.pathsep.join([str(Path(spec.environment.python).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "HOME": scratch_dir,
-        "TMPDIR": scratch_dir,
-        "USER": "rafiki",
-        "LOGNAME": "rafiki",
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(spec.environment.worker_part),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": n_threads,
-        "OPENBLAS_NUM_THREADS": n_threads,
-        "MKL_NUM_THREADS": n_threads,
-        "TF_NUM_INTRAOP_THREADS": n_threads,
-        "TF_NUM_INTEROP_THREADS": n_threads,
-        "CUDA_VISIBLE_DEVICES": gpus,
-        "CUDA_AVAILABLE_DEVICES": gpus,
-    }
+def _search_path(spec: WorkerSpec) -> str:
+    return os.pathsep.join([str(Path(spec.environment.python).parent), "/usr/local/bin", "/usr/bin", "/bin"])

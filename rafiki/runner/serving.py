@@ -21,7 +21,7 @@ from rafiki.constants import InferenceJobStatus
 from rafiki.control import Connection, Message
 from rafiki.entities import Failure, FailureCode, InferenceJob
 from rafiki.errors import FencedError
-from rafiki.executor import LocalExecutor
+from rafiki.executor import PlatformExecutor
 from rafiki.predictor import Ensemble, PredictorApp, PredictorServer, ServingPolicy, listen
 from rafiki.runner.context import RunnerArguments, RunnerContext
 from rafiki.runner.holdout import score_on_holdout
@@ -40,7 +40,7 @@ class ServeRunner:
         self._context = context
         self._store = context.store
         self._job = job
-        self._executor = LocalExecutor(context.settings.confinement)
+        self._executor = PlatformExecutor(context.settings)
 
     async def run(self) -> None:
         plans = await MemberPlans(self._context, self._job, self._executor).make()

@@ -18,7 +18,7 @@ from rafiki.advisor import make_advisor
 from rafiki.constants import BudgetOption, ModelStatus, TrainJobStatus
 from rafiki.entities import Failure, FailureCode, Model, TrainJob
 from rafiki.errors import FencedError
-from rafiki.executor import LocalExecutor
+from rafiki.executor import PlatformExecutor
 from rafiki.model import deserialize_knob_config
 from rafiki.runner.active_clock import ActiveClock
 from rafiki.runner.context import RunnerArguments, RunnerContext
@@ -52,7 +52,7 @@ class TrainRunner:
         self._is_running = False
         self._changed = asyncio.Event()
         self._slots = SlotLeases(context)
-        executor = LocalExecutor(context.settings.confinement)
+        executor = PlatformExecutor(context.settings)
         self._runs = TrialRuns(context, job, datasets, self._clock, executor, self._slots, on_change=self._changed.set)
         context.on_hint = lambda what: self._changed.set()
 

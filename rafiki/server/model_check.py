@@ -16,8 +16,9 @@ from pathlib import Path
 from rafiki.constants import ModelStatus
 from rafiki.entities import Failure, FailureCode, Model
 from rafiki.environment import BuiltEnvironment, EnvironmentBuilder, find_environment
+from rafiki.environment.image import Images
 from rafiki.errors import EnvironmentBuildError
-from rafiki.executor import Allowance, CallFailed, LocalExecutor, Worker, WorkerDied, WorkerSpec
+from rafiki.executor import Allowance, CallFailed, PlatformExecutor, Worker, WorkerDied, WorkerSpec
 from rafiki.executor.scratch import remove_folder
 from rafiki.model import deserialize_knob_config
 from rafiki.server.model_tryout import try_out
@@ -41,7 +42,7 @@ class ModelChecks:
         self._store = store
         self._environments = environments
         self._on_checked = on_checked
-        self._executor = LocalExecutor(settings.confinement)
+        self._executor = PlatformExecutor(settings)
         self._free = asyncio.Semaphore(MAX_PARALLEL_CHECKS)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -81,7 +82,7 @@ class ModelChecks:
     async def _find(self, model: Model) -> tuple[str, list[str]] | Failure:
         """The model's knob config as JSON text, and warnings; or what is wrong with it."""
         try:
-            built = await self._environments.build(model.dependencies, lambda text: self._tell(model, text))
+            built = await self._build(model)
             await asyncio.to_thread(self._store.catalog.set_model_environment, model.id, built.address, built.lock)
             await self._tell(model, "checking the template")
             async with self._worker(model, built) as worker:
@@ -92,9 +93,17 @@ class ModelChecks:
                 examples_dir = _examples_dir(worker.spec.scratch_dir)
                 limit_s = self._settings.model_tryout_time_limit_s
                 warnings = await try_out(worker, examples_dir, model.task, inspected.knob_config, limit_s)
-                return inspected.knob_config, [*inspected.warnings, *warnings]
+                return inspected.knob_config, [*_warnings(model), *inspected.warnings, *warnings]
         except EnvironmentBuildError as error:
             return Failure(FailureCode.MISSING_DEPENDENCY, error.message, error.hint)
+
+    async def _build(self, model: Model) -> BuiltEnvironment:
+        async def tell(text: str) -> None:
+            await self._tell(model, text)
+
+        if model.docker_image is None:
+            return await self._environments.build(model.dependencies, tell)
+        return await Images(self._settings).find(model.docker_image, tell)
 
     async def _tell(self, model: Model, progress: str) -> None:
         await asyncio.to_thread(self._store.catalog.set_model_progress, model.id, progress)
@@ -146,6 +155,12 @@ class ModelChecks:
                 f"Importing the model's file and asking for its knobs took longer than {limit_s:g} s.",
                 "Keep long work out of the module's top level and of `get_knob_config`.",
             )
+
+
+def _warnings(model: Model) -> list[str]:
+    if model.docker_image is None or not model.dependencies:
+        return []
+    return [f"Its dependencies are not installed: it runs in the image {model.docker_image}, which has its own."]
 
 
 def _examples_dir(scratch_dir: Path) -> Path:

@@ -11,10 +11,13 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 from rafiki import control
 from rafiki.entities import Failure, FailureCode, RunnerProcess
 from rafiki.environment import EnvironmentBuilder
+from rafiki.environment.image import Images
+from rafiki.executor.container import remove_left_over
 from rafiki.executor.scratch import remove_folder
 from rafiki.server.dataset_check import DatasetChecks
 from rafiki.server.job_environments import JobEnvironments
@@ -47,7 +50,7 @@ class Supervisor:
         self._connecting: set[asyncio.Task[None]] = set()
         self._environments = EnvironmentBuilder(settings)
         self._checks = ModelChecks(settings, store, self._environments, on_checked=lambda: self._hint("models"))
-        self._job_environments = JobEnvironments(store, self._environments, on_built=self.wake)
+        self._job_environments = JobEnvironments(store, self._environments, Images(settings), on_built=self.wake)
         self._dataset_checks = DatasetChecks(settings, store, on_checked=lambda: self._hint("datasets"))
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,6 +64,7 @@ class Supervisor:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(self._store.slots.set_inventory, self._settings.cores, self._settings.gpu_indices)
         await asyncio.to_thread(self._environments.folder.sweep)
+        await self._remove_containers(self._settings.scratch_dir, "check-*")  # of checks that a dead server began
         await self._end_left_over()
         live = await asyncio.to_thread(self._store.jobs.live)
         await asyncio.gather(*(self._adopt(process) for process in live))
@@ -127,7 +131,7 @@ class Supervisor:
             if handle is not None:
                 handle.kill()
                 await handle.exited
-            await asyncio.to_thread(self._settle_rows, process.job_id)
+            await self._settle_job(process.job_id)
 
     async def _adopt(self, process: RunnerProcess) -> None:
         handle = _handle_of(process, self._receive)
@@ -152,7 +156,7 @@ class Supervisor:
             claimed = await asyncio.to_thread(self._store.jobs.claim, process.job_id)
             if claimed is None:  # it has ended meanwhile
                 return
-            await asyncio.to_thread(self._settle_rows, claimed.job_id)
+            await self._settle_job(claimed.job_id)
             pid, ready = await launch(self._settings, claimed)
             handle = RunnerHandle(claimed.job_id, claimed.kind, claimed.epoch, pid, self._receive)
             start_time = control.process_start_time(pid)
@@ -213,8 +217,16 @@ class Supervisor:
     async def _settle(self, handle: RunnerHandle) -> None:
         """Settle the rows of a runner that has ended, and remove its files. The job's lock is held."""
         self._runners.pop(handle.job_id, None)
-        await asyncio.to_thread(self._settle_rows, handle.job_id)
+        await self._settle_job(handle.job_id)
         self._hint("slots")
+
+    async def _settle_job(self, job_id: str) -> None:
+        await self._remove_containers(self._settings.scratch_dir / job_id)
+        await asyncio.to_thread(self._settle_rows, job_id)
+
+    async def _remove_containers(self, folder: Path, pattern: str = "*") -> None:
+        """Those of a runner that was killed: other workers end with their runner."""
+        await remove_left_over(self._settings.container_engine, folder, pattern)
 
     def _settle_rows(self, job_id: str) -> None:
         self._store.jobs.clear_process(job_id)

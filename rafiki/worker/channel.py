@@ -28,8 +28,8 @@ _POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
 
 
 class Channel:
-    def __init__(self, fd: int, scratch_dir: str) -> None:
-        self._socket = socket.socket(fileno=fd)
+    def __init__(self, connection: socket.socket, scratch_dir: str) -> None:
+        self._socket = connection
         self._socket.setblocking(True)
         self._scratch_dir = scratch_dir
         self._splitter = FrameSplitter()

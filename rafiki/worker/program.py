@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import resource
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,17 +56,22 @@ _log = logging.getLogger("rafiki.worker")
 
 @dataclass(frozen=True)
 class Start:
-    """What an executor tells a worker on its command line, as a JSON object."""
+    """What an executor tells a worker on its command line, as a JSON object.
 
-    fd: int  # its end of the socket
+    It has a socket already, or (in a container) connects to its runner's: once for frames, once for what it prints.
+    """
+
     parent_pid: int
-    is_confined: bool  # by a sandbox, whose first process is the parent
+    is_confined: bool  # by a sandbox, whose first process is the parent, or by a container
     has_network: bool
     max_tasks: Optional[int]  # processes and threads, where the kernel counts those of this worker alone
     model_path: str
     model_class: str
     scratch_dir: str
     cache_dir: Optional[str] = None  # where decoded datasets are kept
+    fd: Optional[int] = None  # its end of the socket
+    socket_path: Optional[str] = None
+    is_container: bool = False  # whose first process this program was
 
 
 def main(start_json: str) -> int:
@@ -74,7 +80,7 @@ def main(start_json: str) -> int:
         resource.setrlimit(resource.RLIMIT_NPROC, (start.max_tasks, start.max_tasks))
     set_confined(start.is_confined, start.has_network)
     os.chdir(start.scratch_dir)
-    channel = Channel(start.fd, start.scratch_dir)
+    channel = Channel(_connection(start), start.scratch_dir)
     channel.end_with_connection()
     channel.close_in_forks()
     faulthandler.enable()  # a crash of native code shows in the last output
@@ -90,6 +96,19 @@ def main(start_json: str) -> int:
         channel.reply(message_id, template.answer(request), on_unsendable=template.unsendable)
     template.close()
     return 0
+
+
+def _connection(start: Start) -> socket.socket:
+    if start.socket_path is None:
+        return socket.socket(fileno=start.fd)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(start.socket_path)
+    printing = socket.socket(socket.AF_UNIX)
+    printing.connect(start.socket_path)
+    for fd in (1, 2):
+        os.dup2(printing.fileno(), fd)
+    printing.close()
+    return connection
 
 
 class Template:

@@ -1,4 +1,4 @@
-"""What no template can do to the platform or to its neighbours, confined by bubblewrap.
+"""What no template can do to the platform or to its neighbours, confined by bubblewrap or in a container.
 
 Every way to go wrong is in `tests/templates/hostile`, how it must end in `tests/hostile.py`. All of them run while a
 neighbour's trials and predictions do.
@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from rafiki.client import Client, RafikiConnectionError
+from tests.containers import WORKER_IMAGE, Engine
 from tests.hostile import (
     ANSWER_BADLY,
     COMPLETE,
@@ -90,15 +91,23 @@ class Attack:
         return [entry["message"] for entry in self.client.get_trial_logs(trial["id"])["messages"]]
 
 
+@pytest.fixture(scope="module", params=["sandbox", "container"])
+def engine_or_none(request: pytest.FixtureRequest) -> Engine | None:
+    """With an engine, the attacker's models run in containers."""
+    return request.getfixturevalue("engine") if request.param == "container" else None
+
+
 @pytest.fixture(scope="module")
-def hostile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def hostile_server(engine_or_none: Engine | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     limits = {f"RAFIKI_{name.upper()}": str(value) for name, value in LIMITS.items()}
     settings = {"RAFIKI_CONFINEMENT": "required", "RAFIKI_WORKER_READABLE": "", "RAFIKI_CORES": "3", **limits}
+    settings["RAFIKI_CONTAINER_ENGINE"] = engine_or_none.address if engine_or_none else "off"
     server = ServerProcess(tmp_path_factory.mktemp("hostile") / "data", **settings)
     server.start()
     yield server
     assert server.stop() == 0
     assert server.processes() == {}
+    assert not engine_or_none or engine_or_none.containers() == []
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +126,29 @@ def neighbour(hostile_server: ServerProcess, tmp_path_factory: pytest.TempPathFa
     assert {(trial["status"], trial["attempt"]) for trial in ended} == {("COMPLETED", 1)}
 
 
+class Attacker(Work):
+    """Who uploads the templates."""
+
+    def __init__(self, client: Client, folder: Path, docker_image: str | None = None) -> None:
+        super().__init__(client, folder)
+        self.docker_image = docker_image
+
+    def upload(self, folder: Path, way: str) -> str:
+        path = folder / "Way.py"
+        path.write_bytes(source_of(way))
+        model = self.client.create_model(way, "ANY", str(path), "Way", docker_image=self.docker_image)
+        return str(model["id"])
+
+
 @pytest.fixture(scope="module")
 def attacker(
-    hostile_server: ServerProcess, neighbour: Neighbour, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Work]:
-    yield Work(hostile_server.user("MODEL_DEVELOPER", "attacker@example.org"), tmp_path_factory.mktemp("attacker"))
-
-
-def upload(work: Work, folder: Path, way: str) -> str:
-    path = folder / "Way.py"
-    path.write_bytes(source_of(way))
-    return str(work.client.create_model(way, "ANY", str(path), "Way")["id"])
+    hostile_server: ServerProcess,
+    engine_or_none: Engine | None,
+    neighbour: Neighbour,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Attacker:
+    user = hostile_server.user("MODEL_DEVELOPER", "attacker@example.org")
+    return Attacker(user, tmp_path_factory.mktemp("attacker"), WORKER_IMAGE if engine_or_none else None)
 
 
 def secrets_of(server: ServerProcess) -> list[str]:
@@ -149,11 +170,11 @@ def secrets_of(server: ServerProcess) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def attack(hostile_server: ServerProcess, attacker: Work, tmp_path_factory: pytest.TempPathFactory) -> Attack:
+def attack(hostile_server: ServerProcess, attacker: Attacker, tmp_path_factory: pytest.TempPathFactory) -> Attack:
     folder = tmp_path_factory.mktemp("templates")
     secrets = secrets_of(hostile_server)  # before the attacker has anything of their own
     ways = [*FAIL, *FAIL_SLOWLY, *FAIL_IN_SANDBOX, *COMPLETE, *COMPLETE_IN_SANDBOX]
-    models = {upload(attacker, folder, way): way for way in ways}
+    models = {attacker.upload(folder, way): way for way in ways}
     for model_id in models:
         assert attacker.client.wait_until_model_is_checked(model_id, timeout=LIMIT_S)["status"] == "READY"
     runner_pid = next(pid for pid, command in hostile_server.processes().items() if "rafiki.runner" in command)
@@ -168,8 +189,8 @@ def attack(hostile_server: ServerProcess, attacker: Work, tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize(("way", "code"), SEEN_BY_THE_CHECK.items())
-def test_what_the_check_sees(attacker: Work, tmp_path: Path, way: str, code: str) -> None:
-    model = attacker.client.wait_until_model_is_checked(upload(attacker, tmp_path, way), timeout=LIMIT_S)
+def test_what_the_check_sees(attacker: Attacker, tmp_path: Path, way: str, code: str) -> None:
+    model = attacker.client.wait_until_model_is_checked(attacker.upload(tmp_path, way), timeout=LIMIT_S)
     assert (model["status"], model["error"]["code"]) == ("INVALID", code)
 
 
@@ -227,8 +248,8 @@ def test_nothing_of_a_job_is_left(hostile_server: ServerProcess, attack: Attack,
 
 
 @pytest.mark.parametrize(("way", "part"), ANSWER_BADLY.items())
-def test_bad_answers_are_named(attacker: Work, tmp_path: Path, way: str, part: str) -> None:
-    attacker.ended_train_job(way, [upload(attacker, tmp_path, way)])
+def test_bad_answers_are_named(attacker: Attacker, tmp_path: Path, way: str, part: str) -> None:
+    attacker.ended_train_job(way, [attacker.upload(tmp_path, way)])
     attacker.client.create_inference_job(way)
     attacker.client.wait_until_inference_job_is_running(way, timeout=60)
     with pytest.raises(RafikiConnectionError) as caught:
@@ -247,8 +268,8 @@ def test_network_is_there_where_an_admin_allows_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = ServerProcess(tmp_path / "data", RAFIKI_WORKER_ALLOW_NETWORK="*")
         server.start()
-        work = Work(server.client(), tmp_path)
-        work.ended_train_job("app", [upload(work, tmp_path, "opens_sockets")], {"ports": [listener.getsockname()[1]]})
+        work = Attacker(server.client(), tmp_path)
+        work.ended_train_job("app", [work.upload(tmp_path, "opens_sockets")], {"ports": [listener.getsockname()[1]]})
         (trial,) = work.client.get_trials_of_train_job("app")
         assert work.client.get_trial_logs(trial["id"])["messages"][0]["message"] == "local: reached"
         server.stop()

@@ -49,8 +49,8 @@ OWNERS = {
     "argon2": "server", "typer": "cli", "scipy": "advisor", "httpx": "client", "prometheus_client": "predictor",
     "pynvml": "gpus",
 }  # fmt: skip
-#: Libraries that a second part has a reason for.
-ALSO = {("server", "httpx"), ("web", "fastapi"), ("web", "starlette")}  # datasets by URL; the mount
+#: Libraries that a second part has a reason for: datasets by URL; containers; the mount.
+ALSO = {("server", "httpx"), ("environment", "httpx"), ("web", "fastapi"), ("web", "starlette")}
 
 
 #: Starter models are data: they run in their models' environments, and are never imported by us.

@@ -156,7 +156,7 @@ def link_of(fd):
     try: return os.readlink(f'/proc/self/fd/{fd}')
     except OSError: return ''
 def find_socket():
-    return next(int(fd) for fd in os.listdir('/proc/self/fd') if link_of(fd).startswith('socket'))
+    return next(fd for fd in map(int, os.listdir('/proc/self/fd')) if fd > 2 and link_of(fd).startswith('socket'))
 """
 
 

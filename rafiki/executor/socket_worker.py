@@ -1,4 +1,4 @@
-"""A worker as a child process of this process, and this end of its connection."""
+"""A worker at the other end of a socket, whatever kind of process it is."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import asyncio
 import itertools
 import logging
 import signal
-import socket
 from typing import Any, cast
 
 from rafiki.entities import Failure, FailureCode
-from rafiki.executor.base import CallFailed, Worker, WorkerDied, WorkerExit, WorkerSpec
+from rafiki.executor.base import CallFailed, Process, Worker, WorkerDied, WorkerExit, WorkerSpec
 from rafiki.executor.meter import Meter
-from rafiki.executor.process import WorkerProcess
 from rafiki.worker.frames import (
     ANSWERS,
     MAX_FRAME_BYTES,
@@ -40,8 +38,12 @@ _LAST_FRAMES_S = 0.2
 _HANGUP_GRACE_S = 1.0
 
 
-class LocalWorker(Worker, asyncio.Protocol):
-    """The process, and the runner's end of its connection."""
+class SocketWorker(Worker, asyncio.Protocol):
+    """The process, and the runner's end of its connection.
+
+    An executor makes it, then connects it, then calls `begin` with its process, which tells of its end by
+    `process_ended` and of what it prints by `count_output`. Whoever cannot start the process calls `abandon`.
+    """
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.id = spec.worker_id
@@ -63,18 +65,15 @@ class LocalWorker(Worker, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
 
-    def launch(self, worker_socket: socket.socket, is_confined: bool) -> None:
-        try:
-            self._process = WorkerProcess(
-                self.spec, worker_socket, is_confined, self._process_ended, self._count_output
-            )
-        except BaseException:
-            self._has_connection_ended = True
-            self._transport.abort()
-            raise
-        self.pid = self._process.pid
+    def begin(self, process: Process) -> None:
+        self._process = process
+        self.pid = process.pid
         folders = (self.spec.scratch_dir, *([self.spec.cache_dir] if self.spec.cache_dir is not None else []))
         self.meter = Meter(self.pid, self.spec.allowance.limits, folders)
+
+    def abandon(self) -> None:
+        self._has_connection_ended = True
+        self._transport.abort()
 
     # Calls ------------------------------------------------------------------------------------------------------------
 
@@ -164,14 +163,14 @@ class LocalWorker(Worker, asyncio.Protocol):
 
     def _receive(self, message_id: int | None, message: object, n_bytes: int) -> None:
         if isinstance(message, Log):
-            self._count_output(n_bytes)
+            self.count_output(n_bytes)
             self._receive_log(message)
             return
         if message_id is None or not 0 < message_id <= self._last_number:
             raise ProtocolError(f"an answer to call {message_id}, which was never made")
         request, answer = self._pending.get(message_id, (None, None))
         if request is None or answer is None or answer.done():
-            self._count_output(n_bytes)
+            self.count_output(n_bytes)
             return  # its caller has given up
         answer.set_result(_checked_answer(request, message))
 
@@ -198,7 +197,7 @@ class LocalWorker(Worker, asyncio.Protocol):
         hint = "The template's code must leave the worker's files alone."
         self.end(Failure(FailureCode.PROTOCOL, message, hint))
 
-    def _count_output(self, n_bytes: int) -> None:
+    def count_output(self, n_bytes: int) -> None:
         self._n_output_bytes += n_bytes
         limit = self.spec.allowance.limits.output_bytes
         if limit is not None and self._n_output_bytes > limit:
@@ -222,7 +221,7 @@ class LocalWorker(Worker, asyncio.Protocol):
         else:
             self._loop.call_later(_HANGUP_GRACE_S, self._break, "it closed its connection")
 
-    def _process_ended(self) -> None:
+    def process_ended(self) -> None:
         self._has_process_ended = True
         if self._has_connection_ended:
             self._settle()
@@ -233,14 +232,16 @@ class LocalWorker(Worker, asyncio.Protocol):
         """The process has ended and its last frames are read: tell everybody."""
         if self._exited.done():
             return
-        code, output = self._process.reap()
+        end = self._process.reap()
+        code = end.code
+        was_killed = code == -signal.SIGKILL
         worker_exit = WorkerExit(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            output=output,
+            output=end.output,
             was_stopped=self._was_stopped,
-            reason=self._reason,
-            was_short_of_memory=code == -signal.SIGKILL and self.meter.was_short_of_memory(),
+            reason=self._reason or (self.meter.excess_of_memory() if was_killed and end.was_out_of_memory else None),
+            was_short_of_memory=was_killed and self.meter.was_short_of_memory(),
         )
         self._exited.set_result(worker_exit)
         self._transport.abort()
