@@ -22,7 +22,7 @@ import typer
 
 from rafiki.cli.options import Json
 from rafiki.cli.output import bytes_text, print_json, print_table
-from rafiki.errors import InvalidSettingsError
+from rafiki.errors import EnvironmentBuildError, InvalidSettingsError
 from rafiki.gpus import look
 
 FINE = "fine"
@@ -172,16 +172,17 @@ def check_confinement() -> Finding:
 
 def check_containers() -> Finding:
     """What runs models that name a `docker_image`."""
-    meaning = "models that name a docker_image cannot run"
-    for program in ("podman", "docker"):
-        path = shutil.which(program)
-        if path is None:
-            continue
-        works, said = _probe(path, "info", "--format", "{{.}}")
-        if works:
-            return Finding("containers", FINE, _probe(path, "--version")[1])
-        return Finding("containers", LIMITED, f"{program} does not work here: {said}", meaning)
-    return Finding("containers", LIMITED, "none", meaning, "apt-get install podman")
+    try:
+        from rafiki.cli.serve import read_settings
+        from rafiki.environment.engine import describe_engine
+
+        return Finding("containers", FINE, describe_engine(read_settings({}).container_engine))
+    except ModuleNotFoundError as error:
+        return Finding("containers", LIMITED, "not looked for", f"that needs {error.name}")
+    except InvalidSettingsError as error:
+        return Finding("containers", LIMITED, "not looked for", error.message)
+    except EnvironmentBuildError as error:
+        return Finding("containers", LIMITED, error.message, "models that name a docker_image cannot run", error.hint)
 
 
 def check_gpus() -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -198,6 +199,24 @@ class ContainerEngine:
 
     def _unreached(self, error: Exception) -> EngineFailed:
         return EngineFailed(f"the container engine at {self._socket_path} cannot be reached ({error})")
+
+
+def describe_engine(configured: str | None) -> str:
+    """The engine that the setting means, in words. Blocking. Raises `EnvironmentBuildError` where none can be used."""
+
+    async def ask(path: Path) -> EngineAbilities:
+        engine = ContainerEngine(path)
+        try:
+            return await engine.abilities()
+        finally:
+            await engine.close()
+
+    path = find_engine_socket(configured)
+    try:
+        found = asyncio.run(ask(path))
+    except EngineFailed as failed:
+        raise EnvironmentBuildError(f"{failed}"[:1].upper() + f"{failed}"[1:] + ".", INSTALL_ENGINE) from failed
+    return f"{found.name} {found.version}{', rootless' if found.is_rootless else ''}, at {path}"
 
 
 def split_reference(reference: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ def worker_variables(spec: WorkerSpec, gpus: Sequence[int]) -> dict[str, str]:
         "MKL_NUM_THREADS": n_threads,
         "TF_NUM_INTRAOP_THREADS": n_threads,
         "TF_NUM_INTEROP_THREADS": n_threads,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as the driver counts them, and so do we
         "CUDA_VISIBLE_DEVICES": visible,
         "CUDA_AVAILABLE_DEVICES": visible,
     }

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from rafiki.cli.doctor import FINE, check_containers
 from tests.containers import EMPTY_IMAGE, WORKER_IMAGE, Engine
 from tests.server_process import ServerProcess, Until, Work
 
@@ -128,6 +129,14 @@ def test_a_model_keeps_the_image_that_it_was_checked_in(engine: Engine, work: Wo
     assert trial["status"] == "COMPLETED"
     assert upload(work, tmp_path, "Keeps another", tag)["error"]["code"] == "MISSING_DEPENDENCY"
     engine.podman("rmi", tag)
+
+
+def test_the_doctor_tells_of_the_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAFIKI_CONTAINER_ENGINE", engine.address)
+    finding = check_containers()
+    assert finding.state == FINE
+    assert finding.found.startswith("podman ")
+    assert finding.found.endswith(str(engine.socket_path))
 
 
 REFUSALS = {
