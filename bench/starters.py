@@ -1,6 +1,6 @@
 """Whether the starter models, tuned for a minute and served as a plain mean, are worth it.
 
-    python bench/starters.py [--from DIR] [--splits 3] [--first-split 100] [--seconds 60] [--datasets titanic,digits]
+    python bench/starters.py [--from DIR] [--splits 5] [--first-split 100] [--seconds 60] [--datasets titanic,digits]
 
 Each dataset is split at random into data for training (60 %), validation and test (20 % each), several times. On each
 split one real job of so many seconds runs all starter models of the task, on a server of its own; the job's ensemble
@@ -80,7 +80,7 @@ class Outcome:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="folder", type=Path, default=Path("../shared/data/tabular"))
-    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--first-split", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--datasets", default="titanic,penguins,bodyfat,digits")
