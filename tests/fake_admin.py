@@ -95,7 +95,7 @@ def admin() -> Iterator[Admin]:
             self.end_headers()
             self.wfile.write(sent)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 (what the standard library calls)
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 (what the standard library calls)
 
         def log_message(self, *args: Any) -> None:
             pass

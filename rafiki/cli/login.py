@@ -87,6 +87,15 @@ def read_password(variable: str, prompt: str) -> str:
     return password
 
 
+def read_new_password(prompt: str) -> str:
+    """As `read_password`, from RAFIKI_NEW_PASSWORD; at a terminal it is asked for twice."""
+    is_asked_for = sys.stdin.isatty() and not os.environ.get("RAFIKI_NEW_PASSWORD")
+    password = read_password("RAFIKI_NEW_PASSWORD", prompt)
+    if is_asked_for and getpass.getpass("Again: ") != password:
+        raise InvalidRequestError("the two passwords differ", "type the same one twice")
+    return password
+
+
 def _revoke(address: str, forgotten: dict[str, Any]) -> None:
     try:
         with Client(address, token=forgotten["token"]) as client:

@@ -65,6 +65,8 @@ class AsyncClient(AsyncConnection):
     create_user = _awaited(Client.create_user)
     get_users = _awaited(Client.get_users)
     ban_user = _awaited(Client.ban_user)
+    change_password = _awaited(Client.change_password)
+    reset_password = _awaited(Client.reset_password)
     get_usage = _awaited(Client.get_usage)
     create_token = _awaited(Client.create_token)
     get_tokens = _awaited(Client.get_tokens)

@@ -39,6 +39,15 @@ class Users(Section):
         """Bans a user: at once, and also for tokens already given out. For admins."""
         return self._run(Call[Row]("DELETE", "/users", body={"email": email}))
 
+    def change_password(self, current_password: str, new_password: str) -> Row:
+        """Changes one's own password. All one's tokens end at once, but for the one in use here."""
+        return self._run(_change_password(self, current_password, new_password))
+
+    def reset_password(self, email: str, new_password: str) -> Row:
+        """Gives another user a new password, and ends all tokens of theirs. For admins."""
+        body = {"email": email, "password": new_password}
+        return self._run(Call[Row]("PUT", "/users/password", body=body))
+
     def get_usage(self, user_id: str | None = None) -> Row:
         """The bytes that a user's datasets, models and trials take: one's own (also None), or anyone's for admins."""
         return self._run(Call[Row]("GET", f"/users/{part(user_id or 'me')}/usage"))
@@ -68,6 +77,14 @@ def _current_user(connection: Connection) -> Generator[Step, Any, Row | None]:
         user = yield from Call[Row]("GET", "/users/me")
         sign_in.user = {"id": user["id"], "user_type": user["user_type"]}
     return dict(sign_in.user)
+
+
+def _change_password(connection: Connection, current: str, new: str) -> Generator[Step, Any, Row]:
+    body = {"current_password": current, "password": new}
+    user = yield from Call[Row]("PUT", "/users/me/password", body=body)
+    if connection._sign_in is not None and connection._sign_in.password is not None:
+        connection._sign_in.password = new  # by which the sign-in is renewed
+    return user
 
 
 def _forget(connection: Connection) -> Generator[Step, Any, None]:

@@ -50,6 +50,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/tokens"): Rule(USERS),
     ("DELETE", "/tokens/{token_id}"): Rule(USERS),  # one of one's own
     ("GET", "/users/me"): Rule(USERS),
+    ("PUT", "/users/me/password"): Rule(USERS),
+    ("PUT", "/users/password"): Rule(ADMINS),  # and `check_may_reset_password`
     ("GET", "/users/{user_id}/usage"): Rule(USERS, subjects.own_user),
     ("POST", "/users"): Rule(ADMINS),  # and `check_may_create`
     ("GET", "/users"): Rule(ADMINS),
@@ -102,6 +104,15 @@ def check_may_ban(caller: User, user: User) -> None:
         raise UnauthorizedError("the superadmin cannot be banned", status=403)
     if user.user_type == UserType.ADMIN and caller.user_type != UserType.SUPERADMIN:
         raise UnauthorizedError("only the superadmin may ban an admin", status=403)
+
+
+def check_may_reset_password(caller: User, user: User) -> None:
+    """An admin's password is set by the superadmin alone, and one's own by whoever knows it."""
+    if user.id == caller.id:
+        hint = "change your own with PUT /users/me/password, which takes the current one too"
+        raise UnauthorizedError("nobody may reset his own password", hint, status=403)
+    if user.user_type in ADMINS and caller.user_type != UserType.SUPERADMIN:
+        raise UnauthorizedError("only the superadmin may reset the password of an admin", status=403)
 
 
 def check_may_limit(caller: User) -> None:

@@ -76,6 +76,16 @@ class UserToBan(BaseModel):
     email: AnyText
 
 
+class PasswordChange(BaseModel):
+    current_password: AnyText
+    password: AnyText = Field(description="the new one")
+
+
+class PasswordReset(BaseModel):
+    email: AnyText
+    password: AnyText = Field(description="the new one")
+
+
 class NewTrainJob(BaseModel):
     app: Text = Field(examples=["digits"])
     task: Text = Field(examples=["IMAGE_CLASSIFICATION"])

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from rafiki.errors import InvalidSettingsError
 
+#: Where the superadmin's generated password is, until it is changed.
+SUPERADMIN_PASSWORD = "superadmin_password"
+
 
 @contextmanager
 def locked_data_folder(data_dir: Path) -> Iterator[None]:

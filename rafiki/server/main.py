@@ -22,7 +22,13 @@ from rafiki.errors import InvalidSettingsError
 from rafiki.server.app import create_app
 from rafiki.server.auth import Passwords
 from rafiki.server.confinement import report_confinement
-from rafiki.server.data_folder import locked_data_folder, remove_server_file, write_private, write_server_file
+from rafiki.server.data_folder import (
+    SUPERADMIN_PASSWORD,
+    locked_data_folder,
+    remove_server_file,
+    write_private,
+    write_server_file,
+)
 from rafiki.server.gpus import with_gpus_here
 from rafiki.server.supervisor import Supervisor
 from rafiki.settings import Settings
@@ -177,7 +183,7 @@ def _ensure_superadmin(settings: Settings, store: Store) -> None:
     password = "" if given is None else given.get_secret_value()
     if not password:
         password = secrets.token_urlsafe(12)
-        password_path = settings.data_dir / "superadmin_password"
+        password_path = settings.data_dir / SUPERADMIN_PASSWORD
         write_private(password_path, password + "\n")
         print(f"The password of {settings.superadmin_email} is {password} (kept in {password_path})", flush=True)
     store.users.create(settings.superadmin_email, Passwords().hash_now(password), UserType.SUPERADMIN)

@@ -65,9 +65,14 @@ class Users:
                 return None
             return to_user(c.execute(SELECT_USER.where(users.c.id == user_id)).one())
 
-    def set_password(self, user_id: str, password_hash: str) -> None:
+    def set_password(self, user_id: str, password_hash: str, kept_token_hash: str | None = None) -> None:
+        """And end all tokens of the user, but for that one: whoever knew the old password may have made them."""
         with self._db.write() as c:
             c.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+            others = update(tokens).where(tokens.c.user_id == user_id, tokens.c.datetime_revoked.is_(None))
+            if kept_token_hash is not None:
+                others = others.where(tokens.c.token_hash != kept_token_hash)
+            c.execute(others.values(datetime_revoked=now()))
 
     def add_token(self, user_id: str, token_hash: str, expires_at: datetime | None, name: str | None = None) -> str:
         """Know the user by this token until then (None: until it is revoked). Drops his expired ones.

@@ -56,6 +56,20 @@ class TestUsers:
         world.store.users.set_password(world.user.id, "other")
         assert world.store.users.by_email(world.user.email) == (world.user, "other")
 
+    def test_a_new_password_ends_the_tokens_of_its_user(self, world: World) -> None:
+        users, now = world.store.users, datetime.now(UTC)
+        neighbour = users.create("neighbour@x", "h", UserType.ADMIN)
+        users.add_token(neighbour.id, "theirs", None)
+        for token, name in (("kept", None), ("sign-in", None), ("script", "nightly")):
+            users.add_token(world.user.id, token, None, name)
+        users.set_password(world.user.id, "other", kept_token_hash="kept")
+        assert users.user_of_token("kept", now) == world.user
+        assert users.user_of_token("sign-in", now) is users.user_of_token("script", now) is None
+        assert users.list_tokens(world.user.id) == []
+        users.set_password(world.user.id, "third")
+        assert users.user_of_token("kept", now) is None
+        assert users.user_of_token("theirs", now) == neighbour
+
     def test_a_token_holds_until_it_expires(self, world: World) -> None:
         users, now = world.store.users, datetime.now(UTC)
         users.add_token(world.user.id, "t", now + timedelta(hours=1))

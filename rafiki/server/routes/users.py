@@ -5,16 +5,25 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from rafiki.constants import UserType
 from rafiki.entities import Token, Usage, User
 from rafiki.errors import InvalidTokenError, InvalidUserError, UnauthorizedError, UserAlreadyBannedError
-from rafiki.server.access import Caller, Named, check_may_ban, check_may_create, guarded_router
+from rafiki.server.access import (
+    Caller,
+    Named,
+    check_may_ban,
+    check_may_create,
+    check_may_reset_password,
+    guarded_router,
+)
 from rafiki.server.answers import LongLivedTokenAnswer, NewLongLivedTokenAnswer, TokenAnswer, UsageAnswer, UserAnswer
-from rafiki.server.auth import hash_token, new_token
-from rafiki.server.bodies import NewLongLivedToken, NewUser, SignIn, UserToBan
-from rafiki.server.context import Ctx
+from rafiki.server.auth import bearer_token, hash_token, new_token
+from rafiki.server.bodies import NewLongLivedToken, NewUser, PasswordChange, PasswordReset, SignIn, UserToBan
+from rafiki.server.context import Context, Ctx
+from rafiki.server.data_folder import SUPERADMIN_PASSWORD
 
 router = guarded_router("users")
 
@@ -68,6 +77,31 @@ def get_me(caller: Caller) -> User:
     return caller
 
 
+@router.put("/users/me/password", response_model=UserAnswer)
+async def change_password(body: PasswordChange, request: Request, caller: Caller, context: Ctx) -> User:
+    """Change your password. All tokens of yours end at once, but for the one that this call is made with."""
+    found = await run_in_threadpool(context.store.users.by_email, caller.email)
+    if found is None or not await context.passwords.verify(found[1], body.current_password):
+        raise InvalidUserError("the current password is another", status=403)
+    password_hash = await _hash_of_new(body.password, context)
+    token = bearer_token(request.headers.get("authorization")) or ""
+    await run_in_threadpool(context.store.users.set_password, caller.id, password_hash, hash_token(token))
+    if caller.user_type == UserType.SUPERADMIN:
+        (context.settings.data_dir / SUPERADMIN_PASSWORD).unlink(missing_ok=True)  # it is of no use any more
+    return caller
+
+
+@router.put("/users/password", response_model=UserAnswer)
+async def reset_password(body: PasswordReset, caller: Caller, context: Ctx) -> User:
+    """Give a user a new password, and end all tokens of theirs. Admins' are reset by the superadmin alone."""
+    found = await run_in_threadpool(context.store.users.by_email, body.email)
+    if found is None:
+        raise InvalidUserError(f"there is no user {body.email!r:.300}", status=404)
+    check_may_reset_password(caller, found[0])
+    await run_in_threadpool(context.store.users.set_password, found[0].id, await _hash_of_new(body.password, context))
+    return found[0]
+
+
 @router.get("/users/{user_id}/usage", response_model=UsageAnswer)
 def get_usage(user_id: str, user: Annotated[User, Named], context: Ctx) -> Usage:
     """What a user takes of the disk: you (`me`), or for admins anybody."""
@@ -81,9 +115,7 @@ async def create_user(body: NewUser, caller: Caller, context: Ctx) -> User:
     if body.user_type not in _USER_TYPES:
         raise InvalidUserError(f"there is no user type {body.user_type!r:.100}", f"one of {', '.join(_USER_TYPES[1:])}")
     _check_email(body.email)
-    if not body.password:
-        raise InvalidUserError("the password is empty")
-    password_hash = await context.passwords.hash(body.password)
+    password_hash = await _hash_of_new(body.password, context)
     return await run_in_threadpool(context.store.users.create, body.email, password_hash, body.user_type)
 
 
@@ -104,6 +136,12 @@ def ban_user(body: UserToBan, caller: Caller, context: Ctx) -> User:
     if banned is None:
         raise UserAlreadyBannedError(f"{found[0].email} is banned already")
     return banned
+
+
+async def _hash_of_new(password: str, context: Context) -> str:
+    if not password:
+        raise InvalidUserError("the password is empty")
+    return await context.passwords.hash(password)
 
 
 def _check_email(email: str) -> None:

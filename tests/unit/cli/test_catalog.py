@@ -47,6 +47,40 @@ def test_users(admin, rafiki, monkeypatch):
     assert admin.last.json == {"email": "x@y"}
 
 
+def test_ones_own_password(admin, rafiki, monkeypatch):
+    admin.on("PUT /users/me/password", USER)
+    assert rafiki("user", "password", "--json", stdin="old\nnew\n").json == USER
+    assert admin.last.json == {"current_password": "old", "password": "new"}
+    done = rafiki("user", "password", stdin="old\n")
+    assert (done.status, done.err.splitlines()[0]) == (1, "InvalidRequestError: there is no password")
+    monkeypatch.setenv("RAFIKI_PASSWORD", "of the environment")
+    monkeypatch.setenv("RAFIKI_NEW_PASSWORD", "newer")
+    assert rafiki("user", "password").status == 0
+    assert admin.last.json == {"current_password": "of the environment", "password": "newer"}
+
+
+def test_anothers_password(admin, rafiki):
+    admin.on("PUT /users/password", USER)
+    assert rafiki("user", "password", "x@y", stdin="new\n").status == 0
+    assert admin.last.json == {"email": "x@y", "password": "new"}
+
+
+def test_a_new_password_is_typed_twice(admin, rafiki, monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    typed = iter(["new", "other", "new", "new"])
+    monkeypatch.setattr("io.StringIO", lambda text: Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
+    admin.on("PUT /users/password", USER)
+    done = rafiki("user", "password", "x@y")
+    assert (done.status, done.err.splitlines()[0]) == (1, "InvalidRequestError: the two passwords differ")
+    assert admin.asked == []
+    assert rafiki("user", "password", "x@y").status == 0
+    assert admin.last.json["password"] == "new"
+
+
 def test_usage(admin, rafiki):
     used = {"datasets_bytes": 2048, "total_bytes": 3 * 2**30}
     admin.on("GET /users/me/usage", used)

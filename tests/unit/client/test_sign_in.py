@@ -51,6 +51,32 @@ def test_a_renewal_that_is_refused_says_why(admin, signed_in):
         signed_in.get_users()
 
 
+def test_after_a_change_of_password_the_sign_in_is_renewed_with_the_new_one(admin, signed_in, fake_time):
+    admin.on("PUT /users/me/password", {"id": "u"})
+    assert signed_in.change_password("pw", "new") == {"id": "u"}
+    assert admin.last.json == {"current_password": "pw", "password": "new"}
+    admin.on("GET /users", [])
+    fake_time.sleep(3400)
+    signed_in.get_users()
+    assert admin.asked[-2].json == {"email": "a@b", "password": "new"}
+
+
+def test_a_refused_change_of_password_changes_nothing_here(admin, signed_in, fake_time):
+    admin.refuse("PUT /users/me/password", "InvalidUserError", "the current password is another", status=403)
+    with pytest.raises(RafikiConnectionError, match="is another"):
+        signed_in.change_password("wrong", "new")
+    admin.on("GET /users", [])
+    fake_time.sleep(3400)
+    signed_in.get_users()
+    assert admin.asked[-2].json["password"] == "pw"
+
+
+def test_a_reset_of_a_password(admin, signed_in):
+    admin.on("PUT /users/password", {"id": "u2"})
+    assert signed_in.reset_password("x@y", "new") == {"id": "u2"}
+    assert admin.last.json == {"email": "x@y", "password": "new"}
+
+
 def test_what_is_forbidden_is_not_tried_again(admin, signed_in):
     admin.refuse("GET /users", "UnauthorizedError", "not for you", status=403)
     n_before = len(admin.asked)

@@ -105,6 +105,67 @@ async def test_who_bans_whom(superadmin: Api, admin: Api, developer: Api, sign_i
     await ok(ban(superadmin, other_admin.user.email))
 
 
+# Passwords ----------------------------------------------------------------------------------------------------------
+
+
+async def test_who_changes_a_password_ends_all_other_tokens(nobody: Api, app: FastAPI, developer: Api) -> None:
+    email = developer.user.email
+    elsewhere = Api(app, (await ok(nobody.post("/tokens", json={"email": email, "password": PASSWORD})))["token"])
+    script = Api(app, (await ok(elsewhere.post("/tokens/long_lived", json={"name": "nightly"})))["token"])
+    change = {"current_password": PASSWORD, "password": "another"}
+    changed = await ok(developer.put("/users/me/password", json=change))
+    assert changed == await ok(developer.get("/users/me"))
+    for ended in (elsewhere, script):
+        await refused(ended.get("/users/me"), 401, "UnauthorizedError")
+    assert await ok(developer.get("/tokens")) == []
+    await refused(nobody.post("/tokens", json={"email": email, "password": PASSWORD}), 401, "InvalidUserError")
+    await ok(nobody.post("/tokens", json={"email": email, "password": "another"}))
+
+
+async def test_a_change_that_is_refused_changes_nothing(nobody: Api, app: FastAPI, developer: Api) -> None:
+    script = Api(app, (await ok(developer.post("/tokens/long_lived", json={"name": "nightly"})))["token"])
+    for current, new, status in (("wrong", "another", 403), ("", "another", 403), (PASSWORD, "", 400)):
+        change = {"current_password": current, "password": new}
+        await refused(developer.put("/users/me/password", json=change), status, "InvalidUserError")
+    await refused(developer.put("/users/me/password", json={"password": "x"}), 400, "InvalidRequestError")
+    await ok(script.get("/users/me"))
+    await ok(nobody.post("/tokens", json={"email": developer.user.email, "password": PASSWORD}))
+
+
+async def test_an_admin_resets_a_password(nobody: Api, admin: Api, developer: Api) -> None:
+    reset = {"email": developer.user.email.upper(), "password": "another"}
+    assert (await ok(admin.put("/users/password", json=reset)))["id"] == developer.user.id
+    await refused(developer.get("/users/me"), 401, "UnauthorizedError")
+    await ok(nobody.post("/tokens", json=reset))
+    await refused(admin.put("/users/password", json={**reset, "password": ""}), 400, "InvalidUserError")
+    await refused(admin.put("/users/password", json={**reset, "email": "x@y"}), 404, "InvalidUserError")
+
+
+async def test_who_resets_whose_password(
+    superadmin: Api, admin: Api, developer: Api, sign_in: Callable[..., Api]
+) -> None:
+    other_admin = sign_in("ADMIN", "other-admin@rafiki")
+    for by, whose in ((admin, other_admin), (admin, superadmin), (admin, admin), (superadmin, superadmin)):
+        reset = {"email": whose.user.email, "password": "another"}
+        await refused(by.put("/users/password", json=reset), 403, "UnauthorizedError")
+        await ok(whose.get("/users/me"))
+    reset = {"email": other_admin.user.email, "password": "another"}
+    await refused(developer.put("/users/password", json=reset), 403, "UnauthorizedError")
+    await ok(superadmin.put("/users/password", json=reset))
+
+
+async def test_the_file_with_the_first_password_goes_with_it(
+    superadmin: Api, developer: Api, settings: Settings
+) -> None:
+    path = settings.data_dir / "superadmin_password"
+    path.write_text(PASSWORD)
+    change = {"current_password": PASSWORD, "password": "another"}
+    await ok(developer.put("/users/me/password", json=change))
+    assert path.exists()
+    await ok(superadmin.put("/users/me/password", json=change))
+    assert not path.exists()
+
+
 # Tokens for scripts -------------------------------------------------------------------------------------------------
 
 
