@@ -119,9 +119,15 @@ class ProcessEnd:
 
 
 class Process(ABC):
-    """A worker's process and all that it starts, as seen from the runner. It has been started."""
+    """A worker's process and all that it starts, as seen from the runner. It has been started.
+
+    `oom_counter` is the file that counts the kernel's kills for its memory limit, where the kernel keeps to one.
+    `is_over` may be so before its end is told: how it ended must be found out first.
+    """
 
     pid: int
+    oom_counter: Path | None = None
+    is_over: bool = False
 
     @abstractmethod
     def kill(self) -> None:

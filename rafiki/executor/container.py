@@ -21,6 +21,7 @@ from rafiki.executor.group import WorkerGroup
 from rafiki.executor.process import MAX_OUTPUT_BYTES, signal_or_code
 from rafiki.executor.scratch import remove_folder
 from rafiki.executor.socket_worker import SocketWorker
+from rafiki.executor.usage import oom_counter
 
 logger = logging.getLogger("rafiki.executor")
 
@@ -120,6 +121,7 @@ class Container(Process):
             await self._engine.start(self._name)
             self.pid = (await self._engine.state(self._name)).pid
             self._follow(self.pid)
+            self.oom_counter = oom_counter(self.pid) if abilities.can_limit_memory else None
             # No code of the template runs before both are made, and there is no third.
             connection = await self._accept(listener)
             try:
@@ -143,6 +145,7 @@ class Container(Process):
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
         if not self._ended.done():
+            self.is_over = True
             self._ended.set_result(None)
 
     async def _accept(self, listener: socket.socket) -> socket.socket:

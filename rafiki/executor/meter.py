@@ -7,19 +7,25 @@ from pathlib import Path
 from rafiki.entities import Failure, FailureCode
 from rafiki.executor.allowance import Limits
 from rafiki.executor.base import MEMORY_HINT
-from rafiki.executor.usage import Usage, folder_bytes, unlinked_bytes, usage_of, uses_more_memory
+from rafiki.executor.usage import Usage, folder_bytes, n_oom_kills, unlinked_bytes, usage_of, uses_more_memory
 
 #: How often workers are looked at, and of how many looks one goes to the files.
 LOOK_INTERVAL_S = 0.2
 _LOOKS_PER_FILES_LOOK = 5
 #: A worker that has been seen to use so much of its limit, and is then killed, was probably out of memory.
 _NEAR = 0.8
+#: Counts the kernel's kills on the whole machine.
+_VMSTAT = Path("/proc/vmstat")
 
 
 class Meter:
     """`look` is called by a timer, in any thread, one call at a time; all else may be called meanwhile."""
 
-    def __init__(self, pid: int, limits: Limits, folders: tuple[Path, ...]) -> None:
+    def __init__(
+        self, pid: int, limits: Limits, folders: tuple[Path, ...], own_oom_counter: Path | None = None
+    ) -> None:
+        """`own_oom_counter` counts the kernel's kills in this worker's control group alone, where it has one."""
+        self._own_oom_counter = own_oom_counter
         self._pid = pid
         self._limits = limits
         self._folders = folders
@@ -28,7 +34,7 @@ class Meter:
         self._max_cpu_s = 0.0
         self._files_bytes = 0
         self._n_looks = 0
-        self._n_oom_kills = self._n_oom_kills_before = _n_oom_kills()
+        self._n_oom_kills = self._n_oom_kills_before = n_oom_kills(_VMSTAT)
 
     def limit_cpu(self, limit_s: float | None) -> None:
         """From now on, so much CPU time more."""
@@ -46,7 +52,7 @@ class Meter:
         limit = self._limits.memory_bytes
         used = max(self._usage.memory_bytes, self._usage_before.memory_bytes)  # the latest look may be at a dead one
         is_near = limit is not None and used >= _NEAR * limit
-        return is_near or _n_oom_kills() > self._n_oom_kills_before
+        return is_near or n_oom_kills(_VMSTAT) > self._n_oom_kills_before
 
     def look(self) -> Failure | None:
         """What the worker uses too much of."""
@@ -54,7 +60,7 @@ class Meter:
         if not usage.n_tasks:  # it has ended: what it was like before that stays known
             return None
         self._n_looks += 1
-        self._n_oom_kills_before, self._n_oom_kills = self._n_oom_kills, _n_oom_kills()
+        self._n_oom_kills_before, self._n_oom_kills = self._n_oom_kills, n_oom_kills(_VMSTAT)
         self._usage_before, self._usage = self._usage, usage
         return (
             self._excess_of_tasks(usage)
@@ -64,6 +70,8 @@ class Meter:
         )
 
     def _excess_of_memory(self, usage: Usage) -> Failure | None:
+        if self._own_oom_counter is not None and n_oom_kills(self._own_oom_counter):
+            return self.excess_of_memory()
         limit = self._limits.memory_bytes
         if limit is None or usage.memory_bytes <= limit:
             return None
@@ -114,13 +122,3 @@ SCRATCH_HINT = "Write less, remove what is no longer needed, or ask for a higher
 
 def _mb(n_bytes: int) -> str:
     return f"{n_bytes / 2**20:,.0f} MB"
-
-
-def _n_oom_kills() -> int:
-    """How many processes the kernel has killed for want of memory since it was started."""
-    try:
-        with open("/proc/vmstat", "rb") as file:
-            _, _, rest = file.read().partition(b"\noom_kill ")
-    except OSError:
-        return 0
-    return int(rest.partition(b"\n")[0] or 0)

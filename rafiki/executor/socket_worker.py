@@ -69,7 +69,7 @@ class SocketWorker(Worker, asyncio.Protocol):
         self._process = process
         self.pid = process.pid
         folders = (self.spec.scratch_dir, *([self.spec.cache_dir] if self.spec.cache_dir is not None else []))
-        self.meter = Meter(self.pid, self.spec.allowance.limits, folders)
+        self.meter = Meter(self.pid, self.spec.allowance.limits, folders, process.oom_counter)
 
     def abandon(self) -> None:
         self._has_connection_ended = True
@@ -219,7 +219,11 @@ class SocketWorker(Worker, asyncio.Protocol):
         if self._has_process_ended:
             self._settle()
         else:
-            self._loop.call_later(_HANGUP_GRACE_S, self._break, "it closed its connection")
+            self._loop.call_later(_HANGUP_GRACE_S, self._hung_up)
+
+    def _hung_up(self) -> None:
+        if not self._process.is_over:
+            self._break("it closed its connection")
 
     def process_ended(self) -> None:
         self._has_process_ended = True

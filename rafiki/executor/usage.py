@@ -122,6 +122,35 @@ def _tmpfs_bytes(inits: list[int]) -> int:
     return total
 
 
+def oom_counter(pid: int) -> Path | None:
+    """The file in which the kernel counts what it killed for the memory limit of this process's own control group."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            path = Path(f"/sys/fs/cgroup/memory{group}/memory.oom_control")
+        elif not controllers:
+            path = Path(f"/sys/fs/cgroup{group}/memory.events")
+        else:
+            continue
+        if path.exists():
+            return path
+    return None
+
+
+def n_oom_kills(counter: Path) -> int:
+    """How many processes the kernel has killed, as this file counts them."""
+    try:
+        text = counter.read_text()
+    except OSError:  # the group has ended
+        return 0
+    _, _, rest = f"\n{text}".partition("\noom_kill ")
+    return int(rest.partition("\n")[0] or 0)
+
+
 def folder_bytes(folder: Path, max_bytes: int) -> int | None:
     """What the files under a folder take on disk; counting ends soon after `max_bytes`.
 

@@ -199,7 +199,9 @@ def test_every_way_to_die_has_a_name(attack: Attack, way: str, expected: tuple[s
     code, part = expected
     for trial in attack.trials[way]:
         assert (trial["status"], trial["error"]["code"]) == ("ERRORED", code)
-        assert part in trial["error"]["message"]
+        message = trial["error"]["message"]
+        # In a container the kernel may be quicker than we are.
+        assert part in message or (code == "OUT_OF_MEMORY" and "probably because it was out of memory" in message)
     assert len(attack.trials[way]) == (2 if code == "KILLED" else 1)  # what was killed is tried again, once
 
 
@@ -208,9 +210,12 @@ def test_what_does_no_harm_is_as_any_other_trial(attack: Attack, way: str) -> No
     assert [trial["status"] for trial in attack.trials[way]] == ["COMPLETED"]
 
 
-def test_a_template_sees_nothing_that_is_not_its_own(hostile_server: ServerProcess, attack: Attack) -> None:
+def test_a_template_sees_nothing_that_is_not_its_own(
+    hostile_server: ServerProcess, engine_or_none: Engine | None, attack: Attack
+) -> None:
     seen = {entry["path"]: entry["seen"] for entry in map(json.loads, attack.logged("looks_around"))}
-    for secret in (secrets_of(hostile_server)[0], "/etc/passwd", "/etc/shadow", str(Path.home() / ".bashrc")):
+    absent = ["/etc/passwd", "/etc/shadow", str(Path.home() / ".bashrc")]  # in a container these are its image's
+    for secret in (secrets_of(hostile_server)[0], *([] if engine_or_none else absent)):
         assert seen[secret] == "'FileNotFoundError'"
     written = {path: found for path, found in seen.items() if path.startswith("write ")}
     blobs = {path: seen[path] for path in seen.keys() - written if "/blobs/" in path and not path.endswith("..")}
@@ -220,7 +225,8 @@ def test_a_template_sees_nothing_that_is_not_its_own(hostile_server: ServerProce
     assert "rafiki.db" not in data_folder
     assert all(found == "'FileNotFoundError'" for path, found in seen.items() if path.endswith("/environ"))
     assert len([name for name in json.loads(seen["/proc"].replace("'", '"')) if name.isdigit()]) <= 2
-    assert seen["/home"] == seen["/run"] == "''"
+    if not engine_or_none:
+        assert seen["/home"] == seen["/run"] == "''"
     assert "RAFIKI" not in seen["environ"]
     assert len(json.loads(seen["fds"].replace("'", '"'))) <= 7  # three, its socket, and what the listing itself needs
     assert "written" not in written.values()

@@ -15,7 +15,15 @@ from rafiki.entities import FailureCode
 from rafiki.executor import Limits
 from rafiki.executor.meter import Meter
 from rafiki.executor.scratch import remove_folder
-from rafiki.executor.usage import Usage, folder_bytes, process_tree, unlinked_bytes, usage_of, uses_more_memory
+from rafiki.executor.usage import (
+    Usage,
+    folder_bytes,
+    n_oom_kills,
+    process_tree,
+    unlinked_bytes,
+    usage_of,
+    uses_more_memory,
+)
 
 MB = 2**20
 
@@ -120,3 +128,13 @@ def test_cpu_time_counts_from_when_it_is_limited() -> None:
     assert found.code == FailureCode.CPU_LIMIT
     meter.limit_cpu(None)
     assert meter.look() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "low 0\nhigh 0\nmax 90\noom 5\noom_kill 3\noom_group_kill 0\n"],
+)
+def test_what_the_kernel_killed_is_counted_in_old_and_new_control_groups(tmp_path: Path, text: str) -> None:
+    (tmp_path / "counter").write_text(text)
+    assert n_oom_kills(tmp_path / "counter") == 3
+    assert n_oom_kills(tmp_path / "gone") == 0
