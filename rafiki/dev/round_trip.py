@@ -41,6 +41,11 @@ class RoundTrip:
     def n_queries(self) -> int:
         return len(self._queries)
 
+    @property
+    def predictions(self) -> list[Any]:
+        """Of the trained instance."""
+        return [] if isinstance(self._trained, TrialFailed) else self._trained
+
     def look(self, model: BaseModel) -> None:
         """Note what the trained instance predicts, or how it fails to."""
         try:

@@ -15,8 +15,7 @@ import rafiki
 from rafiki.entities import Failure, FailureCode
 from rafiki.errors import InvalidModelClassError, InvalidPredictionError
 from rafiki.model import BaseModel, Knobs, Params
-from rafiki.model.loading import MODULE_PREFIX
-from rafiki.model.places import place_of
+from rafiki.model.places import MODULE_PREFIX, place_of
 from rafiki.tasks import Task
 from rafiki.worker.failures import LOG_HINT, TrialFailed, failure_of, import_failure_of
 from rafiki.worker.trial import check_predictions
@@ -102,8 +101,8 @@ def checked(model_class: type[BaseModel], task: Task, queries: Sequence[Any], an
     predictions = []
     for i, answer in enumerate(check_predictions(model_class, answers, len(queries))):
         try:
-            predictions.append(task.check_prediction(queries[i], answer))
-            json.dumps(predictions[-1], allow_nan=False)
+            prediction = task.check_prediction(queries[i], answer)
+            predictions.append(json.loads(json.dumps(prediction, allow_nan=False)))  # whose keys are texts, as served
         except InvalidPredictionError as error:
             wrong = f"what the task {task.name} cannot serve: {error}"
             raise _bad_prediction(model_class, i, wrong) from error

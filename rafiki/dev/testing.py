@@ -17,6 +17,7 @@ from rafiki.dev.template import told_to_the_author
 from rafiki.dev.tuning import Tuned, TuningData, tune
 from rafiki.errors import InvalidDatasetFormatException, InvalidModelClassError
 from rafiki.model import BaseModel, check_model_class
+from rafiki.model.places import place_of
 from rafiki.tasks import Task, get_task
 
 #: At most so many queries, and as many items of the validation dataset, go through storage and back.
@@ -59,6 +60,7 @@ def test_model_class(
     tuned = tune(cls, data, budget, round_trip)
     _note_search(tuned, round_trip, checks)
     predictions, model = predict_queries(queries, task, cls, tuned.proposal, tuned.params)
+    _note_doubt(served_by, cls, data, round_trip.predictions + (predictions or []))
     if predictions is not None:
         checks.ok(f"predictions are as the task {task} says, one per query ({len(predictions)})")
     checks.show()
@@ -114,6 +116,12 @@ def _round_trip_queries(task: Task, data: TuningData, queries: Sequence[Any] | N
     decoded = [task.decode_query(query) for query in (queries or ())[:_N_ROUND_TRIP]]
     items = task.iterate(data.val_path, data.train_args, [data.train_path])
     return decoded + [query for query, _ in islice(items, _N_ROUND_TRIP)]
+
+
+def _note_doubt(task: Task, cls: type[BaseModel], data: TuningData, predictions: Sequence[Any]) -> None:
+    doubt = task.doubt(predictions, [data.train_path, data.val_path])
+    if doubt is not None:
+        report.warning(f"{place_of(cls.predict)}`predict` answers with {doubt}.")
 
 
 def _note_search(tuned: Tuned, round_trip: RoundTrip, checks: report.Checklist) -> None:

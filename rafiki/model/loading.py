@@ -11,10 +11,7 @@ from typing import Optional, Type
 
 from rafiki.errors import InvalidModelClassError
 from rafiki.model.base import BaseModel
-from rafiki.model.places import class_lines, failing_line, place
-
-#: How the names of templates' modules begin.
-MODULE_PREFIX = "rafiki_template_"
+from rafiki.model.places import MODULE_PREFIX, class_lines, failing_line, place
 
 _loading = threading.RLock()
 
@@ -50,10 +47,8 @@ def load_model_class(model_file_bytes: bytes, model_class: str, file_path: Optio
 
 
 def _load_module(source: bytes, name: str, path: str) -> ModuleType:
-    from importlib.util import decode_source
-
+    text = _decode(source, path)
     try:
-        text = decode_source(source)
         code = compile(text, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         line = (error.text or "").strip()
@@ -61,7 +56,7 @@ def _load_module(source: bytes, name: str, path: str) -> ModuleType:
         raise InvalidModelClassError(
             f"{place(path, error.lineno)}the file does not parse as {python}: {error.msg}{line and f', at `{line}`'}."
         ) from error
-    # Bytes that are no text, null bytes, nesting beyond the parser's limit.
+    # Nesting beyond the parser's limit.
     except (ValueError, RecursionError, MemoryError) as error:
         raise InvalidModelClassError(f"{place(path)}the file is no Python source: {error}.") from error
     module = ModuleType(name)
@@ -76,6 +71,41 @@ def _load_module(source: bytes, name: str, path: str) -> ModuleType:
         del sys.modules[name]
         raise InvalidModelClassError(
             f"{place(path, failing_line(error, path))}the file cannot be imported: {type(error).__name__}: {error}; "
-            "what stands at its top level must run wherever its dependencies are installed."
+            f"{_right_at_import(error)}."
         ) from error
     return module
+
+
+def _decode(source: bytes, path: str) -> str:
+    from importlib.util import decode_source
+
+    nul_at = source.find(b"\0")
+    if nul_at >= 0:
+        line = source.count(b"\n", 0, nul_at) + 1
+        raise InvalidModelClassError(f"{place(path, line)}a NUL character; the file must be plain Python source.")
+    try:
+        return decode_source(source)
+    except (SyntaxError, ValueError) as error:
+        line_of_fault = next((i for i, line in enumerate(source.split(b"\n"), 1) if not _is_utf8(line)), None)
+        if line_of_fault is None:  # in an encoding that it names, and that there is not
+            raise InvalidModelClassError(f"{place(path, 1)}the file is no Python source: {error}.") from error
+        raise InvalidModelClassError(
+            f"{place(path, line_of_fault)}the file is not in UTF-8; save it so, or name its encoding in the first "
+            "line, such as `# -*- coding: latin-1 -*-`."
+        ) from error
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _right_at_import(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return 'put what is a program of its own under `if __name__ == "__main__":`'
+    if isinstance(error, ImportError) and "relative import" in str(error):
+        return "a template is one file, of which nothing beside it is uploaded; put that code into it"
+    return "what stands at its top level must run wherever its dependencies are installed"

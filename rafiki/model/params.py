@@ -40,6 +40,7 @@ import numpy as np
 
 from rafiki.errors import InvalidParamsError
 from rafiki.model.dtypes import build_dtype, checked_shape, describe_dtype, n_items
+from rafiki.model.places import MODULE_PREFIX
 
 Params = Dict[str, Union[str, int, float, np.ndarray, bool, bytes, None]]
 """Everything that defines a trained state."""
@@ -119,7 +120,8 @@ def _shown(value: Any) -> str:
 
 def _type_name(value: Any) -> str:
     cls = type(value)
-    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+    is_plain = cls.__module__ == "builtins" or cls.__module__.startswith(MODULE_PREFIX)
+    return cls.__name__ if is_plain else f"{cls.__module__}.{cls.__name__}"
 
 
 def _check_array(key: str, value: Union[np.ndarray, np.generic]) -> None:

@@ -8,6 +8,9 @@ import linecache
 import sys
 from typing import Any, Dict, Optional
 
+#: How the names of templates' modules begin.
+MODULE_PREFIX = "rafiki_template_"
+
 
 def place(path: str, line: Optional[int] = None) -> str:
     """The place in the file at `path`; only the file where the line is not known."""

@@ -98,6 +98,10 @@ class Task(ABC):
     def check_prediction(self, query: Any, prediction: Any) -> Any:
         """A template's prediction for a decoded query, as plain JSON. Raises `InvalidPredictionError`."""
 
+    def doubt(self, predictions: Sequence[Any], paths: Sequence[str]) -> Optional[str]:
+        """What is odd about predictions that can be served, given a train job's datasets. None: nothing."""
+        return None
+
     def combine(self, predictions: Sequence[Any]) -> Any:
         """The ensemble's answer to one query from its members' predictions, best member first (at least one)."""
         return self.combine_batch([[prediction] for prediction in predictions])[0]

@@ -78,6 +78,13 @@ class PosTagging(Task):
                 raise InvalidPredictionError(f"prediction[{i}] is a {type(tag).__name__}; expected a tag, an integer")
         return tags
 
+    def doubt(self, predictions: Sequence[Any], paths: Sequence[str]) -> Optional[str]:
+        n_tags = max(CorpusDataset(path).tag_num_classes[0] for path in paths)
+        unknown = sorted({tag for tags in predictions for tag in tags if not 0 <= tag < n_tags})
+        if not unknown:
+            return None
+        return f"the tag {unknown[0]}, but those of the datasets are from 0 to {n_tags - 1}"
+
     def combine_batch(self, members: Sequence[Sequence[Any]]) -> List[Any]:
         if len(members) == 1:
             return [to_json_value(prediction) for prediction in members[0]]

@@ -97,6 +97,21 @@ class NotJson(Good):
         return [{1, 2} for _ in queries]
 
 
+class NumbersAsKeys(Good):
+    def predict(self, queries):
+        return [{1: 0.5} for _ in queries]
+
+
+class OwnClass(Good):
+    def dump_parameters(self):
+        return {"model": self}
+
+
+class UnknownTags(Good):
+    def predict(self, queries):
+        return [[17 for _ in tokens] for tokens in queries]
+
+
 class TooFew(Good):
     def predict(self, queries):
         return [1 for _ in queries[1:]]

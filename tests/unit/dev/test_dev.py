@@ -11,7 +11,7 @@ import pytest
 
 from rafiki.advisor import Proposal
 from rafiki.errors import InvalidDatasetFormatException, InvalidModelClassError, InvalidQueryError
-from rafiki.model import BaseModel
+from rafiki.model import BaseModel, dataset
 from rafiki.model.dev import make_predictions, test_model_class, tune_model
 from rafiki.model.loading import load_model_class
 
@@ -188,6 +188,30 @@ def test_predictions_that_cannot_be_served_are_refused(name: str, task: str, mes
 def run(name: str, data: str, **arguments: Any) -> tuple[Any, Any]:
     arguments = {"task": "my-task", "dependencies": None, "budget": FOUR_TRIALS, **arguments}
     return test_model_class(str(TEMPLATES), name, train_dataset_path=data, val_dataset_path=data, **arguments)
+
+
+def test_predictions_are_compared_as_they_are_served(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    predictions, _ = run("NumbersAsKeys", data, queries=["q"])
+    assert predictions == [{"1": 0.5}]
+    assert "which predicts the same (1 queries)" in capsys.readouterr().out
+
+
+def test_a_class_of_the_templates_own_is_called_by_its_name(data: str) -> None:
+    with pytest.raises(InvalidModelClassError, match="the value of 'model' is of type OwnClass; "):
+        run("OwnClass", data)
+
+
+def test_a_tag_beyond_those_of_the_data_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "corpus.zip")
+    dataset.write_dataset_of_corpus(path, [[["cats", 0], ["walk", 1]], [["dogs", 0], ["run", 1]]])
+    predictions, _ = run("UnknownTags", path, task="POS_TAGGING", queries=[["cats", "run"]])
+    assert predictions == [[17, 17]]
+    warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Warning: ")]
+    assert len(warnings) == 1
+    assert re.search(
+        r"templates\.py, line \d+: `predict` answers with the tag 17, but those of the datasets are from 0 to 1\.$",
+        warnings[0],
+    )
 
 
 def test_the_whole_flow(data: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,7 +119,7 @@ def test_encodings_and_line_ends_of_source_files():
         ),
         ("x = 1\nclass Model(BaseModel)\n  pass", "line 2: .*class Model"),
         ("x = 1\n  y = 2", "line 2: .*indent"),
-        ("\0", "null"),
+        ("x = 1\n\0", r"^Model\.py, line 2: a NUL character"),
         ("# coding: nonsense\n", "encoding"),
         ("x = 1\nimport no_such_package\n", "line 2: .*ModuleNotFoundError.*no_such_package"),
         ("def f():\n    raise KeyError('k')\n\nf()\n", "line 2: .*KeyError"),
@@ -138,8 +138,13 @@ def test_files_that_are_no_templates(source, said):
 
 
 def test_bytes_that_are_no_text():
-    with pytest.raises(InvalidModelClassError, match="Python source"):
-        load_model_class(b"\n\nx = '\xff\xfe'", "Model")
+    for source in (b"\n\nx = '\xff\xfe'", b"# a\n# b\nn = 'na\xefve'\n"):
+        with pytest.raises(
+            InvalidModelClassError, match=r"^Model\.py, line 3: the file is not in UTF-8; save it so, or"
+        ):
+            load_model_class(source, "Model")
+    with pytest.raises(InvalidModelClassError, match=r"^Model\.py, line 1: the file is no Python source: .*nonsense"):
+        load_model_class(b"# coding: nonsense\n", "Model")
 
 
 def test_source_nested_beyond_the_parser():
