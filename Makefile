@@ -47,7 +47,7 @@ types: .venv/installed-dev
 imports: .venv/installed-dev
 	$(BIN)/python -m pytest -q tests/unit/test_imports.py
 
-# Needs system packages: Chromium, bubblewrap, podman and debootstrap.
+# Needs system packages: Chromium, bubblewrap, podman and debootstrap, docker.
 test-system: .venv/installed-dev
 	$(BIN)/python -m pytest tests/system
 

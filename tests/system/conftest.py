@@ -1,4 +1,4 @@
-"""What tests of several files share: a container engine."""
+"""What tests of several files share: container engines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.containers import Engine, running_engine, skip_without_podman
+from tests.containers import Engine, running_docker, running_podman
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    skip_without_podman()
-    with running_engine(tmp_path_factory.mktemp("engine")) as running:
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with running_podman(tmp_path_factory.mktemp("podman")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory, podman: Engine) -> Iterator[Engine]:
+    with running_docker(tmp_path_factory.mktemp("docker"), podman) as running:
         yield running

@@ -94,7 +94,7 @@ class Attack:
 @pytest.fixture(scope="module", params=["sandbox", "container"])
 def engine_or_none(request: pytest.FixtureRequest) -> Engine | None:
     """With an engine, the attacker's models run in containers."""
-    return request.getfixturevalue("engine") if request.param == "container" else None
+    return request.getfixturevalue("podman") if request.param == "container" else None
 
 
 @pytest.fixture(scope="module")

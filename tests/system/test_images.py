@@ -46,16 +46,16 @@ class Own(BaseModel):
 
 
 @pytest.fixture(scope="module")
-def server(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(podman: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("images")
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    engine.podman("build", "--quiet", "--network", "none", "--tag", OWN_IMAGE, str(folder))
-    one = ServerProcess(folder / "data", RAFIKI_CONTAINER_ENGINE=engine.address, RAFIKI_WORKER_READABLE="")
+    podman.ask("build", "--quiet", "--network", "none", "--tag", OWN_IMAGE, str(folder))
+    one = ServerProcess(folder / "data", RAFIKI_CONTAINER_ENGINE=podman.address, RAFIKI_WORKER_READABLE="")
     one.start()
     yield one
     assert one.stop() == 0
     assert one.processes() == {}
-    assert engine.containers() == []
+    assert podman.containers() == []
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def upload(work: Work, folder: Path, name: str, image: str, **options: Any) -> d
 
 
 def test_a_model_in_an_image_is_tuned_beside_another_and_served_with_it(
-    engine: Engine, work: Work, tmp_path: Path, until: Until
+    podman: Engine, work: Work, tmp_path: Path, until: Until
 ) -> None:
     model = upload(work, tmp_path, "Own", OWN_IMAGE, dependencies={"scikit-learn": "1.5.2"})
     assert (model["status"], model["error"]) == ("READY", None)
@@ -86,7 +86,7 @@ def test_a_model_in_an_image_is_tuned_beside_another_and_served_with_it(
     own = next(trial for trial in trials if trial["model_name"] == "Own")
     (message,) = work.client.get_trial_logs(own["id"])["messages"]
     assert message["message"] == "read 8 characters"
-    assert engine.containers() == []
+    assert podman.containers() == []
 
     work.client.create_inference_job("mixed")
     job = work.client.wait_until_inference_job_is_running("mixed", timeout=LIMIT_S)
@@ -99,44 +99,44 @@ def test_a_model_in_an_image_is_tuned_beside_another_and_served_with_it(
         return given if all(given.values()) else None
 
     assert until(votes, LIMIT_S)["Own"] == [42]
-    assert len(engine.containers()) == 1
+    assert len(podman.containers()) == 1
     work.client.stop_inference_job("mixed")
-    assert engine.containers() == []
+    assert podman.containers() == []
 
 
 def test_a_killed_runner_leaves_no_container_and_the_job_goes_on(
-    engine: Engine, server: ServerProcess, work: Work, tmp_path: Path, until: Until
+    podman: Engine, server: ServerProcess, work: Work, tmp_path: Path, until: Until
 ) -> None:
     model = upload(work, tmp_path, "Goes on", OWN_IMAGE)
     work.train_job("goes-on", [model["id"]], MODEL_TRIAL_COUNT=100_000, WORKER_COUNT=1)
     until(lambda: work.client.get_trials_of_train_job("goes-on"), 30)
-    until(engine.containers, 30)
-    before = engine.containers()
+    until(podman.containers, 30)
+    before = podman.containers()
     (runner,) = [pid for pid, command in server.processes().items() if "rafiki.runner" in command]
     os.kill(runner, signal.SIGKILL)
-    until(lambda: engine.containers() and not set(before) & set(engine.containers()), 30)
+    until(lambda: podman.containers() and not set(before) & set(podman.containers()), 30)
     work.client.stop_train_job("goes-on")
-    assert engine.containers() == []
+    assert podman.containers() == []
 
 
-def test_a_model_keeps_the_image_that_it_was_checked_in(engine: Engine, work: Work, tmp_path: Path) -> None:
+def test_a_model_keeps_the_image_that_it_was_checked_in(podman: Engine, work: Work, tmp_path: Path) -> None:
     tag = "localhost/rafiki-test-moving:1"
-    engine.podman("tag", OWN_IMAGE, tag)
+    podman.ask("tag", OWN_IMAGE, tag)
     model = upload(work, tmp_path, "Keeps", tag)
-    engine.podman("tag", WORKER_IMAGE, tag)  # has no module `only_here`
+    podman.ask("tag", WORKER_IMAGE, tag)  # has no module `only_here`
     work.ended_train_job("keeps", [model["id"]])
     (trial,) = work.client.get_trials_of_train_job("keeps")
     assert trial["status"] == "COMPLETED"
     assert upload(work, tmp_path, "Keeps another", tag)["error"]["code"] == "MISSING_DEPENDENCY"
-    engine.podman("rmi", tag)
+    podman.ask("rmi", tag)
 
 
-def test_the_doctor_tells_of_the_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAFIKI_CONTAINER_ENGINE", engine.address)
+def test_the_doctor_tells_of_the_engine(podman: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAFIKI_CONTAINER_ENGINE", podman.address)
     finding = check_containers()
     assert finding.state == FINE
     assert finding.found.startswith("podman ")
-    assert finding.found.endswith(str(engine.socket_path))
+    assert finding.found.endswith(str(podman.socket_path))
 
 
 REFUSALS = {
@@ -161,7 +161,7 @@ def test_an_image_that_cannot_be_used_is_the_models_error(
     ("configured", "message", "hint"),
     [
         ("off", "runs no containers", "RAFIKI_CONTAINER_ENGINE"),
-        ("unix:///nonexistent/engine.sock", "/nonexistent/engine.sock cannot be reached", "An admin"),
+        ("unix:///nonexistent/podman.sock", "/nonexistent/podman.sock cannot be reached", "An admin"),
         ("tcp://example.org:2375", "is no Unix socket", "unix:///run/podman/podman.sock"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Real workers in containers, each with a template written by its test."""
+"""Real workers in containers of each engine, each with a template written by its test."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     if item.path.name == "test_calls.py":
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture(scope="session", params=["podman", "docker"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    found: Engine = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="session")

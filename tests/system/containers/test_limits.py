@@ -114,7 +114,7 @@ async def test_a_container_that_an_operator_removes_is_a_killed_worker(start: St
     call = asyncio.create_task(worker.call(TRAIN, timeout_s=30))
     await asyncio.sleep(0)
     (container,) = engine.containers()
-    await asyncio.to_thread(engine.podman, "rm", "--force", "--time", "0", container)
+    await asyncio.to_thread(engine.ask, "rm", "--force", container)
     with pytest.raises(WorkerDied) as caught:
         await call
     assert caught.value.exit.signal == signal.SIGKILL
