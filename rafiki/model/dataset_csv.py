@@ -96,6 +96,6 @@ class CsvFile:
                 try:
                     line.decode("utf-8")
                 except UnicodeDecodeError as error:
-                    message = f"byte 0x{line[error.start]:02x} is not UTF-8; expected UTF-8 text (not a spreadsheet)"
+                    message = f"byte 0x{line[error.start]:02x} is not UTF-8; expected CSV in UTF-8 (no spreadsheet)"
                     self.fail_at(row, None, message, error)
         self.fail("expected UTF-8 text", cause)

@@ -15,6 +15,9 @@ from rafiki.tasks.probabilities import ProbabilityTask
 
 _log = logging.getLogger(__name__)
 
+#: Up to this class, a gap in the numbers of classes costs nothing.
+_FEW_CLASSES = 100
+
 _EXPECTED = "expected an RGB image as nested lists, rows of pixels of 3 values from 0 to 255 (or 1 or 4, or one number)"
 
 
@@ -34,8 +37,17 @@ class ImageClassification(ProbabilityTask):
     def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         sizes: Set[Tuple[int, int]] = set()
         with open_image_archive(path) as archive:
-            for row in read_image_rows(archive):
+            rows = read_image_rows(archive)
+            for row in rows:
                 sizes.add(read_image(archive, row).size)
+        largest, n_classes = max(row.image_class for row in rows), len({row.image_class for row in rows})
+        if largest > _FEW_CLASSES and largest > 2 * n_classes:
+            _log.warning(
+                "The largest class is %d, but there are %d classes; number them from 0 without gaps, "
+                "for templates make room for all up to the largest",
+                largest,
+                n_classes,
+            )
         if len(sizes) > 1:
             _log.warning("The dataset's images have %d different sizes; templates get them resized", len(sizes))
 

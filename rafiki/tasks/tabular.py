@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from itertools import islice
 from typing import Any, Dict, Hashable, List, Optional, Sequence
 
+import numpy as np
+
 from rafiki.errors import InvalidQueryError
-from rafiki.model.dataset_tabular import TabularDataset, TabularFile, scan_columns
-from rafiki.model.tabular_schema import TabularSchema
+from rafiki.model.dataset_tabular import TabularDataset, TabularFile, read_columns, scan_columns
+from rafiki.model.tabular_schema import TabularColumn, TabularSchema
 from rafiki.tasks import describing, splitting
 from rafiki.tasks.base import Task, TrainArgs, to_json_value
+
+_log = logging.getLogger(__name__)
 
 _N_ROWS_AT_ONCE = 1000
 _EXPECTED = "expected a number, a text, true, false, or null for what is missing"
@@ -34,12 +39,34 @@ class TabularTask(Task, ABC):
     def check_dataset(self, path: str, train_args: TrainArgs = None) -> None:
         """Without `train_args`, the target may be any column that can be one."""
         if train_args is None:
-            self._check_columns(TabularFile(path))
+            file = TabularFile(path)
+            columns = scan_columns(file)
+            self._check_columns(file, columns)
+            self._warn_of(file, columns)
         else:
             self._load(path, train_args)
 
-    def _check_columns(self, file: TabularFile) -> None:
-        scan_columns(file)
+    def _check_columns(self, file: TabularFile, columns: Sequence[TabularColumn]) -> None:
+        """Fails where none of the columns can be a target."""
+
+    def _warn_of(self, file: TabularFile, columns: Sequence[TabularColumn]) -> None:
+        """Says of columns without values, and of a last column that cannot be, or hardly is, the target."""
+        arrays = read_columns(file, columns)
+        for column, values in zip(columns, arrays):
+            if column.find_missing(values).all():
+                _log.warning("column '%s' has no value in any row", column.name)
+        problem = self._target_problem(file, columns[-1], arrays[-1])
+        if problem is not None:
+            right = "it is the target of a train job unless the train argument `target` names another"
+            _log.warning("column '%s', the last one, %s; %s", columns[-1].name, problem, right)
+
+    def _target_problem(self, file: TabularFile, column: TabularColumn, values: np.ndarray) -> Optional[str]:
+        """Why a column cannot be, or hardly is, the target; None where it may well be."""
+        is_missing = column.find_missing(values)
+        if not is_missing.any():
+            return None
+        n_rows, row = int(is_missing.sum()), file.row_number(int(is_missing.argmax()))
+        return f"has no value in {n_rows} of {len(values)} rows, first in row {row}, but a target is never missing"
 
     def preview(self, path: str, limit: int) -> List[Dict[str, Any]]:
         return describing.table_preview(path, limit)

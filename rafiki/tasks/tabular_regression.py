@@ -8,8 +8,8 @@ from typing import Any, Dict, Hashable, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 
 from rafiki.errors import InvalidPredictionError
-from rafiki.model.dataset_tabular import TabularDataset, TabularFile, scan_columns
-from rafiki.model.tabular_schema import NUMBER, TabularSchema
+from rafiki.model.dataset_tabular import TabularDataset, TabularFile
+from rafiki.model.tabular_schema import NUMBER, TabularColumn, TabularSchema
 from rafiki.tasks import describing, examples
 from rafiki.tasks.base import TrainArgs, check_counts, to_json_value
 from rafiki.tasks.tabular import TabularTask
@@ -32,9 +32,14 @@ class TabularRegression(TabularTask):
     def stats(self, path: str) -> Dict[str, Any]:
         return describing.table_stats(path, has_classes=False)
 
-    def _check_columns(self, file: TabularFile) -> None:
-        if not any(column.type == NUMBER for column in scan_columns(file)):
+    def _check_columns(self, file: TabularFile, columns: Sequence[TabularColumn]) -> None:
+        if not any(column.type == NUMBER for column in columns):
             file.fail("no column has numbers alone; expected one that does, as the target")
+
+    def _target_problem(self, file: TabularFile, column: TabularColumn, values: np.ndarray) -> Optional[str]:
+        if column.type != NUMBER:
+            return f"has values that are no numbers ({column.type}), but a target is a number"
+        return super()._target_problem(file, column, values)
 
     def _load(self, path: str, train_args: TrainArgs, schema: Optional[TabularSchema] = None) -> TabularDataset:
         dataset = super()._load(path, train_args, schema)

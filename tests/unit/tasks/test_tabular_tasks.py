@@ -22,6 +22,37 @@ def write(tmp_path: Path):
     return write_file
 
 
+@pytest.mark.parametrize(
+    ("task", "text", "said"),
+    [
+        (
+            CLASSIFICATION,
+            "a,y\n1,x\n2,\n3,y\n4,\n",
+            "column 'y', the last one, has no value in 2 of 4 rows, first in row 3",
+        ),
+        (CLASSIFICATION, "a,y\n1,x\n2,x\n", "column 'y', the last one, has one value alone"),
+        (CLASSIFICATION, "a,id\n" + "".join(f"1,{i}\n" for i in range(30)), "30 different values in 30 rows"),
+        (CLASSIFICATION, "a,b,y\n1,,x\n2,,y\n", "column 'b' has no value in any row"),
+        (REGRESSION, "a,y\n1,x\n2,y\n", "column 'y', the last one, has values that are no numbers (category)"),
+        (REGRESSION, "a,y\n1,2\n2,NA\n", "has no value in 1 of 2 rows, first in row 3"),
+    ],
+)
+def test_what_will_hardly_train_is_told_at_upload(
+    write, caplog: pytest.LogCaptureFixture, task: Any, text: str, said: str
+) -> None:
+    task.check_dataset(write(text))
+    (warning,) = caplog.messages
+    assert said in warning
+    assert "the last one" not in said or warning.endswith("unless the train argument `target` names another")
+
+
+def test_a_usual_table_is_not_warned_of(write, caplog: pytest.LogCaptureFixture) -> None:
+    rows = "".join(f"{i},{'' if i % 3 else 'x'},{i % 7}\n" for i in range(40))
+    for task in (CLASSIFICATION, REGRESSION):
+        task.check_dataset(write("a,b,y\n" + rows))
+    assert caplog.messages == []
+
+
 def test_names() -> None:
     assert [task.name for task in (CLASSIFICATION, REGRESSION)] == ["TABULAR_CLASSIFICATION", "TABULAR_REGRESSION"]
 

@@ -44,9 +44,16 @@ class TestImages:
         dataset.write_dataset_of_image_files(str(tmp_path / "x.zip"), images, [0, 2])
         return str(tmp_path / "x.zip")
 
+    def test_wide_gaps_between_classes_are_told(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        path = str(tmp_path / "gaps.zip")
+        dataset.write_dataset_of_image_files(path, [np.zeros((3, 3), np.uint8)] * 2, [0, 5000])
+        IMAGES.check_dataset(path)
+        assert "The largest class is 5000, but there are 2 classes" in caplog.text
+
     def test_pairs(self, path: str, caplog: pytest.LogCaptureFixture) -> None:
         IMAGES.check_dataset(path)
         assert "2 different sizes" in caplog.text
+        assert len(caplog.messages) == 1
         (query, label), (query_2, label_2) = IMAGES.iterate(path)
         assert (query.dtype, query.shape, query_2.shape) == (np.uint8, (3, 5, 3), (4, 5, 3))
         assert (query == 30).all()
