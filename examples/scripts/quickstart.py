@@ -7,13 +7,15 @@ Needs a running server (`rafiki serve`) and a dataset for image classification, 
 """
 
 import argparse
+import sys
 import uuid
 from pathlib import Path
 
-from rafiki.client import Client
-from rafiki.config import SUPERADMIN_EMAIL, SUPERADMIN_PASSWORD
 from rafiki.constants import BudgetOption, ModelDependency
 from rafiki.model import dataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this script may be run from anywhere
+from examples.scripts.signing_in import add_arguments, best_trials_of, one_line_errors, sign_in
 
 TASK = "IMAGE_CLASSIFICATION"
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +48,7 @@ def quickstart(client, train_path, val_path, query_paths, hours=0.1, model_trial
     client.create_train_job(app, TASK, train_dataset["id"], val_dataset["id"], budget, models)
     job = client.wait_until_train_job_has_stopped(app, progress=progress_printer())
     print(f"The train job is {job['status']}. Its best trials:")
-    for trial in client.get_best_trials_of_train_job(app):
-        print(f"  {trial['score']:.4f} {trial['model_name']} with {trial['proposal']['knobs']}")
+    best_trials_of(client, job)
 
     print("Deploying the best trials as one ensemble...")
     client.create_inference_job(app)
@@ -76,12 +77,9 @@ def progress_printer():
     return print_progress
 
 
-def read_arguments():
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--email", default=SUPERADMIN_EMAIL or "superadmin@rafiki", help="who signs in (%(default)s)")
-    parser.add_argument("--password", default=SUPERADMIN_PASSWORD, help="(RAFIKI_SUPERADMIN_PASSWORD)")
-    parser.add_argument("--host", help="of the server (RAFIKI_ADDR, localhost)")
-    parser.add_argument("--admin_port", type=int, help="of the server (ADMIN_EXT_PORT, 3000)")
+    add_arguments(parser)
     parser.add_argument("--train_path", default="data/fashion_mnist_train.zip", help="(%(default)s)")
     parser.add_argument("--val_path", default="data/fashion_mnist_val.zip", help="(%(default)s)")
     parser.add_argument(
@@ -93,22 +91,14 @@ def read_arguments():
     parser.add_argument("--hours", type=float, default=0.1, help="time for tuning (%(default)s)")
     parser.add_argument("--model_trial_count", type=int, default=5, help="trials of each template (%(default)s)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs for tuning (%(default)s)")
-    arguments = parser.parse_args()
-    if not arguments.password:
-        parser.error("give --password, or set RAFIKI_SUPERADMIN_PASSWORD")
-    return arguments
-
-
-if __name__ == "__main__":
-    given = read_arguments()
-    signed_in = Client(given.host, given.admin_port)
-    signed_in.login(given.email, given.password)
-    quickstart(
-        signed_in,
-        given.train_path,
-        given.val_path,
-        given.query_path,
-        given.hours,
-        given.model_trial_count,
-        given.gpus,
-    )
+    given = parser.parse_args()
+    with one_line_errors():
+        quickstart(
+            sign_in(parser, given),
+            given.train_path,
+            given.val_path,
+            given.query_path,
+            given.hours,
+            given.model_trial_count,
+            given.gpus,
+        )

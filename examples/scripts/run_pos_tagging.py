@@ -15,7 +15,7 @@ from pathlib import Path
 from rafiki.constants import BudgetOption
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this script may be run from anywhere
-from examples.scripts.signing_in import add_arguments, sign_in
+from examples.scripts.signing_in import add_arguments, best_trials_of, one_line_errors, sign_in
 
 TASK = "POS_TAGGING"
 MODEL_PATH = Path(__file__).resolve().parents[2] / "examples/models/pos_tagging/BigramHmm.py"
@@ -47,8 +47,7 @@ def run_pos_tagging(
     client.create_train_job(app, TASK, train_dataset["id"], val_dataset["id"], budget, [model["id"]])
     job = client.wait_until_train_job_has_stopped(app, progress=True)
     print(f"The train job is {job['status']}. Its best trials (shares of right tags):")
-    for trial in client.get_best_trials_of_train_job(app):
-        print(f"  {trial['score']:.4f} {trial['model_name']} with {trial['proposal']['knobs']}")
+    best_trials_of(client, job)
 
     print("Deploying the best trials as one ensemble...")
     client.create_inference_job(app)
@@ -83,12 +82,13 @@ if __name__ == "__main__":
     parser.add_argument("--hours", type=float, default=0.1, help="time for tuning (%(default)s)")
     parser.add_argument("--model_trial_count", type=int, default=5, help="trials (%(default)s)")
     given = parser.parse_args()
-    run_pos_tagging(
-        sign_in(parser, given),
-        given.train_path,
-        given.val_path,
-        given.meta_path,
-        given.sentences,
-        given.hours,
-        given.model_trial_count,
-    )
+    with one_line_errors():
+        run_pos_tagging(
+            sign_in(parser, given),
+            given.train_path,
+            given.val_path,
+            given.meta_path,
+            given.sentences,
+            given.hours,
+            given.model_trial_count,
+        )

@@ -16,7 +16,7 @@ from pathlib import Path
 from rafiki.constants import UserType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this script may be run from anywhere
-from examples.scripts.signing_in import add_arguments, sign_in
+from examples.scripts.signing_in import add_arguments, one_line_errors, sign_in
 
 USERS = (
     {"email": "admin@rafiki", "user_type": UserType.ADMIN},
@@ -56,4 +56,5 @@ if __name__ == "__main__":
     parser.add_argument("--csv", help="the file with the users (default: one of each kind)")
     given = parser.parse_args()
     wanted = read_users(given.csv) if given.csv else USERS
-    seed_users(sign_in(parser, given), wanted)
+    with one_line_errors():
+        seed_users(sign_in(parser, given), wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,14 @@ def run(server: ServerProcess, name: str, *arguments: object) -> str:
     done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def refused(server: ServerProcess, name: str, *arguments: str) -> str:
+    """What a script that ends with 1 says."""
+    command = [sys.executable, str(SCRIPTS / name), "--password", PASSWORD, "--admin_port", str(server.port)]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stdout
+    return done.stderr
 
 
 def test_pos_tagging(server: ServerProcess, tmp_path: Path) -> None:
@@ -49,6 +58,20 @@ def test_tabular_regression(server: ServerProcess, tmp_path: Path) -> None:
     assert "The train job is STOPPED" in shown
     small, large = (float(line.split()[0]) for line in shown.splitlines() if ' for {"' in line)
     assert small < 7 < 11 < large
+
+
+def test_what_is_wrong_is_one_sentence(server: ServerProcess, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("a,size\n1,2\n2,4\n")
+    template = Path(__file__).parents[1] / "templates" / "LeastSquares.py"
+    flags = [f"--train_path={table}", f"--val_path={table}", f"--model_path={template}", "--dependencies={}"]
+    said = refused(server, "run_tabular_regression.py", *flags, "--target=width")
+    assert re.fullmatch(r"Error: the train job is ERRORED without a trial to deploy: .*'width'.*\n", said)
+    for script in ("quickstart.py", "run_pos_tagging.py", "run_tabular_regression.py"):
+        said = refused(server, script, "--train_path=nowhere")
+        assert re.fullmatch(r"Error: dataset_path: there is no file .*nowhere\n", said)
+        said = refused(server, script, "--password=wrong")
+        assert said == "Error: InvalidUserError: no user has this email and password\n"
 
 
 def test_seeding_users(server: ServerProcess) -> None:
