@@ -13,7 +13,7 @@ from rafiki.entities import Failure, FailureCode
 from rafiki.errors import RafikiError
 from rafiki.executor import CallFailed, Worker, WorkerDied
 from rafiki.predictor.batcher import Batcher
-from rafiki.predictor.figures import BatchFigures
+from rafiki.predictor.histogram import BatchFigures
 from rafiki.predictor.policy import ServingPolicy
 from rafiki.predictor.request import Part, Piece, Predictions, Request, join
 from rafiki.worker.frames import Load, Predict, Predicted
