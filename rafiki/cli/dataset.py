@@ -28,6 +28,8 @@ app = typer.Typer(help="Datasets: upload, look at, delete.", no_args_is_help=Tru
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Its name or id.")]
 
+_MAX_STATS = 50
+
 _COLUMNS: Columns = {
     "name": "name",
     "task": "task",
@@ -108,7 +110,28 @@ def delete(dataset: Dataset, yes: Yes = False, server: Server = None, as_json: J
 def _show(dataset: Row, as_json: bool) -> None:
     show_row(dataset, as_json, leave_out=["stats"])
     for name, value in (dataset.get("stats") or {}).items():
-        say(f"  {name}: {_short(value)}", as_json)
+        if as_json:
+            break
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            say(f"  {name}:")
+            show_rows(value[:_MAX_STATS], _stat_columns(value), as_json=False, indent="    ")
+            if len(value) > _MAX_STATS:
+                say(f"    and {len(value) - _MAX_STATS} more")
+        else:
+            say(f"  {name}: {_short(value)}")
+
+
+def _stat_columns(stats: list[Row]) -> Columns:
+    keys = list(dict.fromkeys(key for one in stats for key in one))
+    return {key: lambda one, key=key: _stat(one.get(key)) for key in keys}  # type: ignore[misc]
+
+
+def _stat(value: Any) -> str:
+    """Counts of values with the values beside them; all else on one line."""
+    if isinstance(value, list):
+        counted = ", ".join(f"{text(one['value'])} ({one['n']})" for one in value)
+        return counted if len(counted) <= 80 else f"{counted[:77]}..."
+    return _short(value)
 
 
 def _short(value: Any) -> str:

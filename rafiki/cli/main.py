@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rafiki import __version__
 from rafiki.cli import dataset, deploy, doctor, environment, login, logs, model, predict, token, train, trial, user
 from rafiki.cli.connect import sign_in
 from rafiki.cli.options import Json, Server, Yes, confirm, examples
@@ -38,6 +39,22 @@ app = typer.Typer(
 )
 
 _PLATFORM, _WORK, _YOU = "Platform", "Work", "You"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"rafiki {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def rafiki(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", help="Folder of everything that is kept.")]
 

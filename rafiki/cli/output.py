@@ -38,25 +38,27 @@ def say(text: str, as_json: bool = False, to_stderr: bool = False) -> None:
         print(text, file=sys.stderr if to_stderr else sys.stdout)
 
 
-def show_rows(rows: Sequence[Row], columns: Columns, as_json: bool, nothing: str = "None.") -> None:
+def show_rows(rows: Sequence[Row], columns: Columns, as_json: bool, nothing: str = "None.", indent: str = "") -> None:
     """A table of `rows`, or the rows themselves as JSON. `nothing` is what is said where there are none."""
     if as_json:
         print_json(rows)
     elif not rows:
         print(nothing)
     else:
-        print_table(_table(rows, columns))
+        print_table(_table(rows, columns), indent)
 
 
-def print_table(table: Table) -> None:
+def print_table(table: Table, indent: str = "") -> None:
     if sys.stdout.isatty():
-        console().print(table)
+        from rich.padding import Padding
+
+        console().print(Padding(table, (0, 0, 0, len(indent))))
         return
     unseen = console()
     with unseen.capture() as capture:
         unseen.print(table)
     for line in capture.get().splitlines():
-        print(line.rstrip())
+        print(indent + line.rstrip())
 
 
 def _table(rows: Sequence[Row], columns: Columns) -> Table:

@@ -9,14 +9,16 @@ import typer
 
 from rafiki.cli.connect import sign_in
 from rafiki.cli.options import AppVersion, Json, Server, examples
-from rafiki.cli.output import print_json, text
+from rafiki.cli.output import failure_text, print_json, text
 from rafiki.cli.queries import read_queries, read_query
+from rafiki.client.steps import Row
 
 PREDICT_EXAMPLES = examples(
     "rafiki predict digits --query digit.png",
     "rafiki predict digits --query one.png --query two.png --json",
     'rafiki predict titanic --query \'{"Sex": "female", "Age": 30}\'',
     "rafiki predict titanic --queries passengers.csv",
+    "rafiki predict titanic --queries passengers.csv --explain",
     'echo \'["Time", "flies"]\' | rafiki predict tagger --query -',
 )
 
@@ -32,6 +34,7 @@ def predict(
     queries: Annotated[
         str | None, typer.Option(metavar="QUERIES", help="Many at once: a JSON list, @FILE or -; or a .csv file.")
     ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each member of the ensemble predicted.")] = False,
     version: AppVersion = -1,
     server: Server = None,
     as_json: Json = False,
@@ -42,13 +45,26 @@ def predict(
     asked = [read_query(one) for one in query or ()] + (read_queries(queries) if queries is not None else [])
     is_single = queries is None and len(asked) == 1
     with sign_in(server) as client:
-        predictions = client.predict(app, queries=asked, app_version=version)
+        answer: Row = (
+            client.explain(app, asked, version)
+            if explain
+            else {"predictions": client.predict(app, queries=asked, app_version=version)}
+        )
         labels = None if as_json else client.get_running_inference_job(app, version).get("labels")
+    predictions = answer["predictions"]
     if as_json:
-        print_json(predictions[0] if is_single else predictions)
+        print_json(answer if explain else predictions[0] if is_single else predictions)
         return
-    for prediction in predictions:
+    for i, prediction in enumerate(predictions):
         print(prediction_text(prediction, labels))
+        for member in answer["explanation"]["members"] if explain else ():
+            print(f"  {member['model']}: {_said(member, i, labels)}")
+
+
+def _said(member: Row, i: int, labels: Sequence[str] | None) -> str:
+    if member["predictions"] is None:
+        return failure_text(member["failure"]) if member["failure"] else f"nothing; it is {member['state']}"
+    return prediction_text(member["predictions"][i], labels)
 
 
 def prediction_text(prediction: Any, labels: Sequence[str] | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from pathlib import Path
@@ -23,6 +21,8 @@ def read_query(given: str) -> Any:
         return _read_file(Path(given[1:]))
     if Path(given).suffix.lower() in {*IMAGE_SUFFIXES, ".npy"}:
         return _read_file(Path(given))
+    if Path(given).suffix.lower() == ".csv":
+        raise InvalidQueryError(f"{given} is a table, which holds many queries", "give it with --queries")
     return _json(given, "the query")
 
 
@@ -30,7 +30,9 @@ def read_queries(given: str) -> list[Any]:
     """Many queries: a JSON list, as `read_query` takes it; or the rows of a CSV file, as features by name."""
     path = Path(given.removeprefix("@"))
     if path.suffix.lower() == ".csv":
-        return _rows(_text(path))
+        from rafiki.tasks.query_files import read_csv_file  # as a predictor reads it
+
+        return read_csv_file(_existing(path).read_bytes())
     queries = read_query(given)
     if hasattr(queries, "tolist"):  # an array: its first axis is the queries
         queries = list(queries)
@@ -59,22 +61,6 @@ def _image(path: Path) -> Any:
             return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError as error:
         raise InvalidQueryError(f"{path} is no image") from error
-
-
-def _rows(text: str) -> list[dict[str, Any]]:
-    return [{name: _cell(value) for name, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
-
-
-def _cell(value: str | None) -> Any:
-    """A number where it is one; None where the cell is empty: a missing value."""
-    if not value:
-        return None
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
 
 
 def _text(path: Path) -> str:

@@ -110,3 +110,4 @@ class AsyncClient(AsyncConnection):
     stop_all_jobs = _awaited(Client.stop_all_jobs)
     wait_until_inference_job_is_running = _awaited(Client.wait_until_inference_job_is_running)
     predict = _awaited(Client.predict)
+    explain = _awaited(Client.explain)

@@ -67,6 +67,10 @@ class InferenceJobs(Section):
             raise ValueError("predict needs either query, a single one, or queries, a list of them")
         return self._run(_predict(app, app_version, {"query": query} if queries is None else {"queries": queries}))
 
+    def explain(self, app: str, queries: list[Any], app_version: int = -1) -> Row:
+        """`{'predictions', 'explanation'}`: which of the ensemble's members predicted what, or failed how."""
+        return self._run(_explain(app, app_version, queries))
+
 
 def _deployed(app: str, app_version: int) -> Call[Row]:
     return Call("GET", f"/inference_jobs/{part(app)}/{app_version}")
@@ -77,11 +81,19 @@ def _jobs_of_app(app: str) -> Call[list[Row]]:
 
 
 def _predict(app: str, app_version: int, body: Row) -> Generator[Step, Any, Any]:
-    job = yield from _deployed(app, app_version)
-    predictor = f"http://{job['predictor_host']}"
-    ask = Call[Row]("POST", "/predict", body=body, base=predictor, is_signed=False, retry=Retry.UNSENT)
-    answer = yield from ask
+    answer = yield from _ask(app, app_version, body)
     return answer["prediction"] if "query" in body else answer["predictions"]
+
+
+def _explain(app: str, app_version: int, queries: list[Any]) -> Generator[Step, Any, Row]:
+    answer = yield from _ask(app, app_version, {"queries": queries}, {"explain": 1})
+    return {"predictions": answer["predictions"], "explanation": answer["explanation"]}
+
+
+def _ask(app: str, app_version: int, body: Row, params: Row | None = None) -> Generator[Step, Any, Row]:
+    job = yield from _deployed(app, app_version)
+    base = f"http://{job['predictor_host']}"
+    return (yield from Call[Row]("POST", "/predict", params, body, base=base, is_signed=False, retry=Retry.UNSENT))
 
 
 def _until_running(

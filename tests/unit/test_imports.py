@@ -12,7 +12,7 @@ PACKAGE = ROOT / "rafiki"
 
 NAMES = {"constants", "errors", "entities"}
 ALLOWED = {
-    "cli": {"client", "dev", "server", "settings", "environment", "starters", "gpus"},
+    "cli": {"client", "dev", "server", "settings", "environment", "starters", "gpus", "tasks"},
     "web": {"client"},
     "server": {
         "store", "settings", "environment", "executor", "tasks", "runner", "model", "control", "advisor",

@@ -118,6 +118,31 @@ def test_datasets_are_listed_and_shown(admin, rafiki, monkeypatch):
         assert "n_items: 3" in shown
 
 
+def test_the_figures_of_a_dataset_are_tables(admin, rafiki):
+    stats = {
+        "n_items": 4,
+        "columns": [
+            {"name": "a", "type": "number", "n_missing": 1, "min": 0.5},
+            {
+                "name": "b",
+                "type": "category",
+                "n_missing": 0,
+                "values": [{"value": "x", "n": 3}, {"value": "y", "n": 1}],
+            },
+        ],
+        "class_counts": [{"class": no, "n": 1} for no in range(60)],
+    }
+    admin.on(f"GET /datasets/{DATASET['id']}", {**DATASET, "stats": stats})
+    lines = rafiki("dataset", "show", DATASET["id"]).out.splitlines()
+    start = lines.index("  columns:")
+    assert [line.split() for line in lines[start + 1 : start + 4]] == [
+        ["name", "type", "n_missing", "min", "values"],
+        ["a", "number", "1", "0.5", "-"],
+        ["b", "category", "0", "-", "x", "(3),", "y", "(1)"],
+    ]
+    assert lines[-1] == "    and 10 more"
+
+
 def test_a_dataset_is_uploaded_and_its_check_awaited(admin, rafiki, tmp_path):
     (tmp_path / "d.zip").write_bytes(b"bytes")
     admin.on("POST /datasets", {**DATASET, "status": "CHECKING"})

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from rafiki import __version__
+
 
 def rafiki(*arguments, **environment):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAFIKI_")}
@@ -28,6 +30,11 @@ def test_help_is_quick_and_names_the_commands():
     assert done.returncode == 0
     nouns = ["user", "dataset", "model", "train", "trial", "deploy", "predict", "logs", "token"]
     assert all(command in done.stdout for command in ("serve", "status", "demo", "login", "doctor", *nouns))
+
+
+def test_the_version_is_told():
+    done = rafiki("--version")
+    assert (done.returncode, done.stdout) == (0, f"rafiki {__version__}\n")
 
 
 def test_help_loads_neither_the_http_library_nor_numpy():

@@ -49,10 +49,45 @@ def test_several_queries_are_one_request(predictor, rafiki, tmp_path):
     assert rafiki("predict", "app", "--query", "1", "--query", "2", "--json").json == [1, 2]
     assert asked() == [1, 2]
     assert rafiki("predict", "app", "--queries", '["a", "b"]').out == "1\n2\n"
-    (tmp_path / "rows.csv").write_text("Name,Age,Fare\nAda,30,7.5\n,,\n")
+    (tmp_path / "rows.csv").write_text("\ufeffName,Age,Fare\nAda,30,7.5\n,,\n\n", encoding="utf-8")
     rafiki("predict", "app", "--queries", str(tmp_path / "rows.csv"))
     assert asked() == [{"Name": "Ada", "Age": 30, "Fare": 7.5}, {"Name": None, "Age": None, "Fare": None}]
     assert read_queries("@" + str(tmp_path / "rows.csv"))[0]["Name"] == "Ada"
+
+
+def test_a_table_is_read_as_a_predictor_reads_it(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("n,flag,text\nNaN,true,1_000\n1.50,FALSE,x\n")
+    assert read_queries(str(path)) == [
+        {"n": None, "flag": True, "text": "1_000"},
+        {"n": 1.5, "flag": False, "text": "x"},
+    ]
+    path.write_text("a,b\n1\n")
+    with pytest.raises(InvalidQueryError, match="row 2 of the table: 1 cells; expected 2"):
+        read_queries(str(path))
+    with pytest.raises(InvalidQueryError, match=r"rows\.csv is a table.*"):
+        read_query(str(path))
+
+
+def test_who_said_what(admin, predictor, rafiki):
+    predictor([])
+    members = [
+        {"model": "A", "state": "READY", "predictions": [[0.25, 0.75]], "failure": None},
+        {"model": "B", "state": "READY", "predictions": None, "failure": {"code": "KILLED", "message": "gone"}},
+        {"model": "C", "state": "STARTING", "predictions": None, "failure": None},
+    ]
+    explanation = {"took_s": 0.1, "labels": None, "members": members}
+    answer = {"prediction": None, "predictions": [[0.25, 0.75]], "explanation": explanation}
+    admin.on("POST /predict", answer)
+    assert rafiki("predict", "app", "--query", "1", "--explain").out.splitlines() == [
+        "class 1: 0.750, class 0: 0.250",
+        "  A: class 1: 0.750, class 0: 0.250",
+        "  B: KILLED: gone",
+        "  C: nothing; it is STARTING",
+    ]
+    assert next(asked.query for asked in admin.asked if asked.path == "/predict") == {"explain": "1"}
+    shown = rafiki("predict", "app", "--query", "1", "--explain", "--json").json
+    assert shown == {"predictions": [[0.25, 0.75]], "explanation": explanation}
 
 
 def test_one_of_many_is_still_a_list(predictor, rafiki):
