@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from starlette.responses import Response
 
+from rafiki.constants import TrialStatus
 from rafiki.entities import TrainJob, Trial
 from rafiki.errors import InvalidTrialError
 from rafiki.model.log import LoggerUtils
@@ -57,5 +58,9 @@ def get_trial_log(trial_id: str, trial: Annotated[Trial, Named], context: Ctx) -
 def get_trial_parameters(trial_id: str, trial: Annotated[Trial, Named], context: Ctx) -> Response:
     """A trial's trained parameters, in the format that `rafiki.model.params` describes."""
     if trial.params_hash is None:
-        raise InvalidTrialError(f"trial {trial_id!r} has no saved parameters: it is {trial.status}")
+        hint = "those of each model's best trials and of its latest are kept (setting keep_params_of_best)"
+        is_done = trial.status == TrialStatus.COMPLETED
+        raise InvalidTrialError(
+            f"trial {trial_id!r} has no saved parameters: it is {trial.status}", hint if is_done else None
+        )
     return send_file(context.store.blobs.path(trial.params_hash))

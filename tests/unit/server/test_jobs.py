@@ -237,7 +237,11 @@ async def test_a_trials_parameters_are_bytes(developer: Api, world: World) -> No
     response = await developer.get(f"/trials/{world.trial(job, 1, 0.1, params).id}/parameters")
     assert (response.status_code, response.headers["content-type"]) == (200, "application/octet-stream")
     assert response.content == params
-    await refused(developer.get(f"/trials/{world.trial(job, 2).id}/parameters"), 404, "InvalidTrialError")
+    said = await refused(developer.get(f"/trials/{world.trial(job, 2).id}/parameters"), 404, "InvalidTrialError")
+    assert "RUNNING" in said and "keep_params_of_best" not in said
+    dropped = world.trial(job, 3, 0.1)
+    said = await refused(developer.get(f"/trials/{dropped.id}/parameters"), 404, "InvalidTrialError")
+    assert "COMPLETED" in said and "keep_params_of_best" in said
 
 
 async def test_a_trials_log(developer: Api, world: World, store: Store) -> None:
