@@ -70,7 +70,7 @@ def _barriers(spec: WorkerSpec, socket_dir: Path) -> dict[str, Any]:
     size = "" if memory_bytes is None else f",size={memory_bytes // 2}"
     masks = {str(hidden): "ro,size=4k" for hidden in allowance.hidden if _is_shown(hidden, allowance.readable)}
     return {
-        "Binds": [*_binds(spec), f"{socket_dir}:{SOCKET_DIR}:rw"],
+        "Mounts": [*_mounts(spec), _mount(socket_dir, SOCKET_DIR, is_read_only=False)],
         "ReadonlyRootfs": True,
         "Tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777{size}", **masks},
         **({} if memory_bytes is None else {"ShmSize": memory_bytes // 2}),
@@ -84,13 +84,16 @@ def _barriers(spec: WorkerSpec, socket_dir: Path) -> dict[str, Any]:
     }
 
 
-def _binds(spec: WorkerSpec) -> Iterator[str]:
+def _mounts(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
     """Outer folders first: what is mounted later lies over what is there."""
-    readable = (spec.environment.worker_part, spec.model_path, *spec.allowance.readable)
-    modes = dict.fromkeys(readable, "ro")
-    modes |= dict.fromkeys((spec.scratch_dir, *([] if spec.cache_dir is None else [spec.cache_dir])), "rw")
-    for path, mode in sorted(modes.items()):
-        yield f"{path}:{path}:{mode}"
+    read_only = dict.fromkeys((spec.environment.worker_part, spec.model_path, *spec.allowance.readable), True)
+    read_only |= dict.fromkeys((spec.scratch_dir, *([] if spec.cache_dir is None else [spec.cache_dir])), False)
+    for path, is_read_only in sorted(read_only.items()):
+        yield _mount(path, str(path), is_read_only)
+
+
+def _mount(source: Path, target: str, is_read_only: bool) -> dict[str, Any]:
+    return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": is_read_only}
 
 
 def _is_shown(hidden: Path, readable: tuple[Path, ...]) -> bool:

@@ -58,13 +58,15 @@ def test_a_podman_that_would_ignore_gpus_is_refused(version: str) -> None:
 
 def test_files_are_read_only_but_for_the_workers_own() -> None:
     allowance = Allowance(readable=(Path("/data/blobs/cd/dataset"), Path("/weights")))
-    binds = config(cache_dir=PLACE / "cache", allowance=allowance)["HostConfig"]["Binds"]
-    modes = {source: mode for source, target, mode in (bind.split(":") for bind in binds) if source == target}
-    assert {path for path, mode in modes.items() if mode == "rw"} == {f"{PLACE}/w1", f"{PLACE}/cache"}
-    assert {path for path, mode in modes.items() if mode == "ro"} == {
+    mounts = config(cache_dir=PLACE / "cache", allowance=allowance)["HostConfig"]["Mounts"]
+    socket_mounts = [mount for mount in mounts if mount["Source"] != mount["Target"]]
+    assert [mount["Target"] for mount in socket_mounts] == ["/run/rafiki"]
+    assert {mount["Source"] for mount in mounts if not mount["ReadOnly"]} == {
+        f"{PLACE}/w1", f"{PLACE}/cache", f"{PLACE}/w1-container/sockets",
+    }  # fmt: skip
+    assert {mount["Source"] for mount in mounts if mount["ReadOnly"]} == {
         "/data/worker_part/1", "/data/blobs/ab/model", "/data/blobs/cd/dataset", "/weights",
     }  # fmt: skip
-    assert f"{PLACE}/w1-container/sockets:/run/rafiki:rw" in binds
 
 
 def test_a_data_folder_is_hidden_in_what_an_admin_shows() -> None:
