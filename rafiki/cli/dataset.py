@@ -24,7 +24,7 @@ from rafiki.client.steps import Row
 from rafiki.constants import DatasetStatus
 from rafiki.errors import InvalidDatasetError
 
-app = typer.Typer(help="Datasets: upload, look at, delete.", no_args_is_help=True)
+app = typer.Typer(help="Datasets: upload, look at, name their classes, delete.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Its name or id.")]
 
@@ -96,6 +96,24 @@ def preview(
     with sign_in(server) as client:
         found = client.get_dataset_preview(dataset_id(client, dataset), limit)
     show_rows(found, {"label": "label", "query": lambda item: _short(item["query"])}, as_json)
+
+
+@app.command(epilog=examples("rafiki dataset label pets cat,dog", "rafiki dataset label pets --none"))
+def label(
+    dataset: Dataset,
+    labels: Annotated[
+        str | None, typer.Argument(help="Names of the classes 0, 1, ..., with commas between.", show_default=False)
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="They have no names any more.")] = False,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Name a dataset's classes anew: the jobs made from it show the names, too."""
+    if (labels is None) != none:
+        raise typer.BadParameter("give either LABELS or --none")
+    with sign_in(server) as client:
+        names = labels.split(",") if labels is not None else None
+        show_row(client.set_dataset_labels(dataset_id(client, dataset), names), as_json)
 
 
 @app.command(epilog=examples("rafiki dataset delete digits", "rafiki dataset delete digits --yes --json"))

@@ -76,6 +76,7 @@ class AsyncClient(AsyncConnection):
     get_datasets = _awaited(Client.get_datasets)
     get_dataset = _awaited(Client.get_dataset)
     get_dataset_preview = _awaited(Client.get_dataset_preview)
+    set_dataset_labels = _awaited(Client.set_dataset_labels)
     delete_dataset = _awaited(Client.delete_dataset)
     wait_until_dataset_is_checked = _awaited(Client.wait_until_dataset_is_checked)
     create_model = _awaited(Client.create_model)

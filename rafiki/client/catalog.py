@@ -56,6 +56,11 @@ class Catalog(Section):
         """Some items from all over a dataset, `{query, label}` each; images are data URLs of small PNG files."""
         return self._run(Call[list[Row]]("GET", f"/datasets/{part(dataset_id)}/preview", params={"limit": limit}))
 
+    def set_dataset_labels(self, dataset_id: str, labels: Sequence[str] | None) -> Row:
+        """Names the classes 0, 1, ... of a dataset anew, or with None no more; the jobs made from it show the names."""
+        body = {"labels": None if labels is None else list(labels)}
+        return self._run(Call[Row]("PUT", f"/datasets/{part(dataset_id)}/labels", body=body))
+
     def delete_dataset(self, dataset_id: str) -> Row:
         """Deletes a dataset that no train job uses."""
         return self._run(Call[Row]("DELETE", f"/datasets/{part(dataset_id)}"))

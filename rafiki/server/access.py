@@ -60,6 +60,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/datasets"): Rule(USERS),
     ("GET", "/datasets/{dataset_id}"): Rule(USERS, subjects.own_dataset),
     ("GET", "/datasets/{dataset_id}/preview"): Rule(USERS, subjects.own_dataset),
+    ("PUT", "/datasets/{dataset_id}/labels"): Rule(USERS, subjects.own_dataset),
     ("DELETE", "/datasets/{dataset_id}"): Rule(USERS, subjects.own_dataset),
     ("POST", "/models"): Rule(DEVELOPERS),
     ("GET", "/models"): Rule(DEVELOPERS),

@@ -76,6 +76,12 @@ class UserToBan(BaseModel):
     email: AnyText
 
 
+class DatasetLabels(BaseModel):
+    labels: _Json = Field(
+        None, description="list of names for the classes 0, 1, ...; null: they have none", examples=[["cat", "dog"]]
+    )
+
+
 class PasswordChange(BaseModel):
     current_password: AnyText
     password: AnyText = Field(description="the new one")

@@ -69,12 +69,4 @@ class DatasetChecks:
             checked = await self._checker.check_whole(dataset.task, self._store.blobs.path(dataset.blob_hash))
         except CheckFailed as error:
             return error.failure
-        checked.warnings.extend(_odd_labels(dataset, checked))
         return checked
-
-
-def _odd_labels(dataset: Dataset, checked: CheckedDataset) -> list[str]:
-    n_classes = checked.stats.get("n_classes")
-    if dataset.labels is None or not isinstance(n_classes, int) or len(dataset.labels) >= n_classes:
-        return []
-    return [f"There are {n_classes} classes and {len(dataset.labels)} labels: the others have no names"]

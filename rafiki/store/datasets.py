@@ -70,6 +70,14 @@ class Datasets:
         """CHECKING -> INVALID. False: it was settled, or deleted, meanwhile."""
         return self._settle_dataset(dataset_id, DatasetStatus.INVALID, error=failure_to_json(failure))
 
+    def set_dataset_labels(self, dataset_id: str, labels: Sequence[str] | None) -> Dataset | None:
+        """The dataset with these names of its classes, which jobs on it show, too; None: there is none."""
+        with self._db.write() as c:
+            named = update(datasets).where(datasets.c.id == dataset_id)
+            c.execute(named.values(labels=None if labels is None else list(labels)))
+            row = c.execute(SELECT_DATASET.where(datasets.c.id == dataset_id)).first()
+        return None if row is None else to_dataset(row)
+
     def delete_dataset(self, dataset_id: str) -> bool:
         """False: there is none. Raises `DatasetUsedError`, which names the train jobs that use it."""
         is_used = or_(train_jobs.c.train_dataset_id == dataset_id, train_jobs.c.val_dataset_id == dataset_id)

@@ -83,7 +83,13 @@ def to_token(row: AnyRow) -> Token:
 
 
 def to_dataset(row: AnyRow) -> Dataset:
-    return Dataset(**_with_failure(row))
+    """With a warning of its labels, which may change, after those that its check has left."""
+    values = _with_failure(row)
+    labels, n_classes = values["labels"], (values["stats"] or {}).get("n_classes")
+    if labels is not None and isinstance(n_classes, int) and len(labels) < n_classes:
+        wrong = f"There are {n_classes} classes and {len(labels)} labels: the others have no names"
+        values["warnings"] = [*values["warnings"], wrong]
+    return Dataset(**values)
 
 
 def to_model(row: AnyRow) -> Model:

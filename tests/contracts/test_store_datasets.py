@@ -79,6 +79,13 @@ def test_jobs_and_deployments_know_the_labels_of_their_data(store: Store, world:
     store.train_jobs.finish(job.id, 1, "STOPPED")
     deployed = world.deploy(job)
     assert (deployed.labels, deployed.score) == (["a", "b"], None)
+    named = store.catalog.set_dataset_labels(world.dataset.id, ["x", "y"])
+    assert named is not None and named.labels == ["x", "y"]
+    again = store.inference_jobs.get(deployed.id)
+    assert again is not None and again.labels == ["x", "y"]
+    named = store.catalog.set_dataset_labels(world.dataset.id, None)
+    assert named is not None and named.labels is None
+    assert store.catalog.set_dataset_labels("nothing", ["a"]) is None
 
 
 def test_the_score_of_an_ensemble(store: Store, world: World) -> None:

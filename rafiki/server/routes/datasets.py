@@ -14,6 +14,7 @@ from rafiki.errors import InvalidDatasetError
 from rafiki.executor import CheckFailed
 from rafiki.server.access import Caller, Named, guarded_router
 from rafiki.server.answers import DatasetAnswer, DatasetDetailAnswer, DatasetItemAnswer
+from rafiki.server.bodies import DatasetLabels
 from rafiki.server.context import Ctx
 from rafiki.server.downloads import fetch_url
 from rafiki.server.openapi import form_body
@@ -103,6 +104,19 @@ async def preview_dataset(
         raise InvalidDatasetError(error.failure.message, error.failure.hint) from error
 
 
+@router.put("/datasets/{dataset_id}/labels", response_model=DatasetAnswer)
+def name_classes(dataset_id: str, dataset: Annotated[Dataset, Named], body: DatasetLabels, context: Ctx) -> Dataset:
+    """Name a dataset's classes anew. Its jobs show the names at once, a predictor's explanations from its next start.
+
+    For its owner and admins.
+    """
+    labels = _check_labels(body.labels)
+    named = context.store.catalog.set_dataset_labels(dataset.id, labels)
+    if named is None:
+        raise InvalidDatasetError(f"there is no dataset {dataset_id!r}", status=404)
+    return named
+
+
 @router.delete("/datasets/{dataset_id}", response_model=DatasetAnswer)
 def delete_dataset(dataset_id: str, dataset: Annotated[Dataset, Named], context: Ctx) -> Dataset:
     """Delete a dataset that no train job uses. For its owner and admins."""
@@ -119,6 +133,10 @@ def _labels(text: str | None) -> list[str] | None:
         labels = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidDatasetError(f"labels is not JSON: {error}", 'such as ["cat", "dog"]') from error
+    return _check_labels(labels)
+
+
+def _check_labels(labels: Any) -> list[str] | None:
     if labels is None:
         return None
     if not isinstance(labels, list) or len(labels) > MAX_LABELS:

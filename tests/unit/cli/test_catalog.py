@@ -118,6 +118,17 @@ def test_datasets_are_listed_and_shown(admin, rafiki, monkeypatch):
         assert "n_items: 3" in shown
 
 
+def test_classes_are_named_anew(admin, rafiki):
+    admin.on(f"PUT /datasets/{DATASET['id']}/labels", {**DATASET, "labels": ["cat", "dog"]})
+    shown = rafiki("dataset", "label", DATASET["id"], "cat,dog")
+    assert admin.last.json == {"labels": ["cat", "dog"]}
+    assert '["cat", "dog"]' in shown.out
+    assert rafiki("dataset", "label", DATASET["id"], "--none").status == 0
+    assert admin.last.json.get("labels") is None
+    assert rafiki("dataset", "label", DATASET["id"]).status == 2
+    assert rafiki("dataset", "label", DATASET["id"], "a", "--none").status == 2
+
+
 def test_the_figures_of_a_dataset_are_tables(admin, rafiki):
     stats = {
         "n_items": 4,

@@ -230,6 +230,14 @@ def test_a_predictors_refusal_is_an_error_like_any_other(admin, client):
         client.predict("app", queries=["x"])
 
 
+def test_classes_are_named_anew(admin, client):
+    admin.on("PUT /datasets/d1/labels", {"id": "d1"})
+    assert client.set_dataset_labels("d1", ("cat", "dog")) == {"id": "d1"}
+    assert admin.last.json == {"labels": ["cat", "dog"]}
+    client.set_dataset_labels("d1", None)
+    assert admin.last.json.get("labels") is None
+
+
 def test_a_dataset_with_labels_and_progress(admin, client, tmp_path):
     (tmp_path / "d").write_bytes(b"x" * 100_000)
     admin.on("POST /datasets", {"id": "d1"})

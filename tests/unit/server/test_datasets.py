@@ -140,6 +140,20 @@ async def test_labels_show_with_the_dataset_and_the_apps_made_from_it(
     assert [listed["labels"] for listed in await ok(app_developer.get("/inference_jobs/a"))] == [labels]
 
 
+async def test_classes_are_named_anew(app_developer: Api, developer: Api, admin: Api, checks: DatasetChecks) -> None:
+    created = await upload(app_developer, "IMAGE_CLASSIFICATION", image_files(), labels='["zero"]')
+    address = f"/datasets/{created['id']}/labels"
+    assert len((await checked(app_developer, checks, created["id"]))["warnings"]) == 1
+    named = await ok(app_developer.put(address, json={"labels": ["cat", "dog"]}))
+    assert (named["labels"], named["warnings"]) == (["cat", "dog"], [])
+    assert (await ok(admin.put(address, json={"labels": ["cat"]})))["warnings"] != []
+    await refused(developer.put(address, json={"labels": None}), 404, "InvalidDatasetError")
+    for wrong in ([1], "cat", {}, ["x" * 1001], ["\0"]):
+        assert "labels" in await refused(app_developer.put(address, json={"labels": wrong}), 400, "InvalidDatasetError")
+    assert (await ok(app_developer.get(f"/datasets/{created['id']}")))["labels"] == ["cat"]
+    assert (await ok(app_developer.put(address, json={"labels": None})))["labels"] is None
+
+
 @pytest.mark.parametrize("labels", ["[1]", "{}", "[", '"x"', '["\\u0000"]', '["\\ud800"]', json.dumps(["x" * 1001])])
 async def test_labels_that_are_none(app_developer: Api, settings: Settings, labels: str) -> None:
     form = {"name": "d", "task": "T", "labels": labels}
