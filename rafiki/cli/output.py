@@ -83,7 +83,8 @@ def show_row(row: Row, as_json: bool, leave_out: Sequence[str] = ()) -> None:
     shown = {key: value for key, value in row.items() if key not in leave_out}
     width = max(map(len, shown), default=0)
     for key, value in shown.items():
-        print(f"{key:<{width}}  {_field(key, value)}")
+        field = _field(key, value).replace("\n", "\n" + " " * (width + 2))
+        print(f"{key:<{width}}  {field}")
 
 
 def _field(key: str, value: Any) -> str:
@@ -93,6 +94,8 @@ def _field(key: str, value: Any) -> str:
         return bytes_text(value) if value < 1024 else f"{value:,} bytes ({bytes_text(value)})"
     if key == "error":
         return failure_text(value)
+    if key == "warnings" and value:
+        return "\n".join(map(text, value))
     return text(value)
 
 

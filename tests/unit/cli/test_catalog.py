@@ -118,6 +118,15 @@ def test_datasets_are_listed_and_shown(admin, rafiki, monkeypatch):
         assert "n_items: 3" in shown
 
 
+def test_each_warning_has_a_line(admin, rafiki):
+    admin.on(f"GET /datasets/{DATASET['id']}", {**DATASET, "warnings": ["first thing", "second thing"]})
+    lines = rafiki("dataset", "show", DATASET["id"]).out.splitlines()
+    (at,) = [i for i, line in enumerate(lines) if line.startswith("warnings  ")]
+    assert lines[at].split(maxsplit=1)[1] == "first thing"
+    assert lines[at + 1].strip() == "second thing"
+    assert lines[at + 1].index("second") == lines[at].index("first")
+
+
 def test_classes_are_named_anew(admin, rafiki):
     admin.on(f"PUT /datasets/{DATASET['id']}/labels", {**DATASET, "labels": ["cat", "dog"]})
     shown = rafiki("dataset", "label", DATASET["id"], "cat,dog")
