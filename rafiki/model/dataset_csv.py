@@ -38,6 +38,15 @@ def read_records(lines: Iterable[str], fail_at: FailAt, skip_spaces: bool = Fals
             yield Record(reader.line_num, cells, "".join(pending))
             pending.clear()
     except csv.Error as error:
+        if "unexpected end" in str(error):
+            row = reader.line_num - len(pending) + 1
+            fail_at(row, None, "a quote that is opened here is never closed; expected quotes in pairs", error)
+        if "field limit" in str(error):
+            row = reader.line_num - len(pending) + 1
+            message = (
+                f"a value of more than {csv.field_size_limit()} characters; expected a shorter one, or closed quotes"
+            )
+            fail_at(row, None, message, error)
         fail_at(reader.line_num, None, f"not a row of CSV ({error})", error)
 
 

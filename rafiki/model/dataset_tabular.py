@@ -279,7 +279,7 @@ def _check_present(file: TabularFile, column: TabularColumn, values: np.ndarray)
     if is_missing.any():
         row = file.row_number(int(is_missing.argmax()))
         kind = {NUMBER: "a number", BOOLEAN: "true or false"}.get(column.type, "a text")
-        file.fail_at(row, column.name, f"it says no value; expected {kind}, as the target of every row is")
+        file.fail_at(row, column.name, f"no value; expected {kind}, for a target is never missing")
 
 
 def _listed(names: Sequence[str]) -> str:

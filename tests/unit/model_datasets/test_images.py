@@ -114,7 +114,7 @@ BROKEN = {
     "NUL": ({"images.csv": "path,class\na.png,0\nb\0.png,0\n"}, ["images.csv, row 3", "NUL"]),
     "other encoding": ({"images.csv": "path,class\na.png,0\né.png,0\n".encode("latin1")}, ["row 3", "UTF-8"]),
     "UTF-16": ({"images.csv": "path,class\n".encode("utf-16")}, ["row 1", "UTF-8"]),
-    "open quote": ({"images.csv": 'path,class\n"a.png,0\n'}, ["images.csv", "CSV"]),
+    "open quote": ({"images.csv": 'path,class\n"a.png,0\n'}, ["images.csv, row 2", "never closed"]),
 }
 
 
