@@ -133,7 +133,11 @@ def _announce(settings: Settings, url: str, has_models: bool) -> None:
     write_server_file(settings.data_dir, url)
     print(f"Rafiki is ready at {url} (data in {settings.data_dir}, stop with Ctrl-C)", flush=True)
     if not has_models:
-        print("No models yet: `rafiki model install-starters` publishes some for images, tables and text.", flush=True)
+        print(
+            f"No models yet: `rafiki login --server {url} --email {settings.superadmin_email}`, then `rafiki model "
+            "install-starters` publishes some for images, tables and text.",
+            flush=True,
+        )
 
 
 def _url(host: str, port: int) -> str:

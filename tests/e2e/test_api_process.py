@@ -52,6 +52,15 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def test_an_empty_platform_is_offered_starter_models(started: Started) -> None:
+    process, data_dir, _ = started
+    url = json.loads((data_dir / "server.json").read_text())["url"]
+    assert process.stdout is not None
+    offer = process.stdout.readline()
+    assert f"`rafiki login --server {url} --email superadmin@rafiki`" in offer
+    assert "`rafiki model install-starters`" in offer
+
+
 def test_a_first_start_and_an_orderly_stop(started: Started) -> None:
     process, data_dir, lines = started
     server = json.loads((data_dir / "server.json").read_text())
