@@ -58,6 +58,7 @@ docs: .venv/installed-docs
 bench: .venv/installed-dev
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/datasets.py
+	$(BIN)/python bench/environments.py
 	$(BIN)/python bench/starters.py
 
 clean:

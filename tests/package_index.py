@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import tarfile
+import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
 class PackageIndex:
@@ -22,6 +28,19 @@ class PackageIndex:
     @property
     def url(self) -> str:
         return self._folder.as_uri()
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """By HTTP, at this URL. Unlike files, installers keep what they got there."""
+        handler = partial(_QuietHandler, directory=self._folder)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            serving = threading.Thread(target=server.serve_forever)
+            serving.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                serving.join()
 
     def add(self, name: str, version: str, requires: Sequence[str] = (), tag: str = "py3-none-any") -> Path:
         """A wheel whose one module says its version."""
@@ -59,6 +78,19 @@ class PackageIndex:
         (self._files(name) / "index.html").write_text(f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>")
 
 
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        del self.headers["If-Modified-Since"]  # which tells seconds: tests are quicker
+        super().do_GET()
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 def write_wheel(
     path: Path, name: str, version: str, requires: Sequence[str] = (), tag: str = "py3-none-any", code: str = ""
 ) -> None:
@@ -69,7 +101,13 @@ def write_wheel(
         f"{info}/METADATA": "\n".join(metadata) + "\n",
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
-    record = "".join(f"{file_name},,\n" for file_name in [*files, f"{info}/RECORD"])
+    record = "".join(f"{file_name},{_digest(text)},{len(text)}\n" for file_name, text in files.items())
+    record += f"{info}/RECORD,,\n"
     with zipfile.ZipFile(path, "w") as archive:
         for file_name, text in {**files, f"{info}/RECORD": record}.items():
             archive.writestr(zipfile.ZipInfo(file_name), text)
+
+
+def _digest(text: str) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
+    return f"sha256={digest.decode().rstrip('=')}"

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import logging
 import math
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +21,14 @@ from rafiki.environment.bytecode import Bytecode
 from rafiki.environment.failures import (
     PackagesUnreachableError,
     build_error,
-    is_unreachable,
     packages_without_wheels,
     unavailable_packages,
 )
 from rafiki.environment.folder import EnvironmentFolder
 from rafiki.environment.hints import find_hint
+from rafiki.environment.installing import install, install_locked
 from rafiki.environment.interpreters import Interpreter, find_interpreter, own_interpreter
-from rafiki.environment.lock import Basis, Lock, lock_installed
+from rafiki.environment.lock import Basis, Lock
 from rafiki.environment.request import Request, make_request
 from rafiki.environment.sources import installer_variables, whence
 from rafiki.environment.uv import InstallerFailed, OnLine, Uv
@@ -60,8 +62,8 @@ class EnvironmentBuilder:
         self._is_gpu = bool(settings.gpu_indices)
         self._uv = Uv(installer_variables(settings))
         self._bytecode = Bytecode(Path(self._uv.variables["UV_CACHE_DIR"]), self._uv.variables)
-        self._compiling: asyncio.Task[None] | None = None
-        self._to_compile: dict[str, None] = {}
+        self._finishing: dict[str, asyncio.Task[None]] = {}  # by address
+        self._compiling = asyncio.Lock()  # one at a time: it is to take what is left of the machine's time
         self._may_build = {normalized_name(name) for name in settings.package_builds.replace(",", " ").split()}
 
     async def build(self, dependencies: Mapping[str, str] | None, progress: Progress) -> BuiltEnvironment:
@@ -84,7 +86,7 @@ class EnvironmentBuilder:
                     if address is None:
                         raise
                 self.folder.remember(key, address)
-            self._compile_later(address)
+            self._finish_later(address)
             return BuiltEnvironment(address, self.folder.lock(address).text)
 
     async def restore(self, address: str, lock_text: str | None) -> None:
@@ -102,21 +104,20 @@ class EnvironmentBuilder:
             try:
                 with self._named_failures():
                     await self._rebuild(lock)
-                self._compile_later(address)
+                self._finish_later(address)
             except EnvironmentBuildError as error:
                 self.folder.note_absent(address, error.message)
                 raise
 
-    async def compiled(self) -> None:
-        """Returns when the modules of all environments that were asked for are compiled."""
-        if self._compiling is not None:
-            await asyncio.wait({self._compiling})
+    async def finished(self) -> None:
+        """Returns when all environments that were asked for are on the disk, and their modules compiled."""
+        await asyncio.gather(*self._finishing.values())
 
     async def close(self) -> None:
         """End what goes on in the background; it is taken up when the environment is asked for again."""
-        if self._compiling is not None:
-            self._compiling.cancel()
-            await asyncio.wait({self._compiling})
+        for task in self._finishing.values():
+            task.cancel()
+        await asyncio.gather(*self._finishing.values(), return_exceptions=True)
 
     # Building ---------------------------------------------------------------------------------------------------------
 
@@ -147,40 +148,24 @@ class EnvironmentBuilder:
                 request = request.building(to_build)
 
     async def _build_as(self, request: Request, progress: Progress) -> str:
-        with self.folder.staging() as staging:
-            python = await self._make_python(staging, request.basis, request.interpreter)
-            flags = [*request.basis.flags(), *_without_gpu_packages(staging, request.basis)]
-            install = ("pip", "install", "--python", str(python), *flags, "--", *request.requirements)
+        with self.folder.staging(_staging_name(request.basis, request.interpreter)) as staging:
+            flags = _without_gpu_packages(staging, request.basis)
+            making = asyncio.create_task(self._make_python(staging, request.basis, request.interpreter))
             try:
-                await self._uv.run(*install, on_line=_telling(progress))
-            except InstallerFailed as failed:
-                if not is_unreachable(failed.messages):
-                    raise
-                await self._install_offline(failed, *install)
-            linking = asyncio.to_thread(self._bytecode.link, staging, request.basis.python)
-            lock, _ = await asyncio.gather(lock_installed(self._uv, python, request.basis), linking)
+                lock = await install(self._uv, request, making, flags, _telling(progress))
+            finally:
+                making.cancel()
+                await asyncio.gather(making, return_exceptions=True)  # it writes where all is removed now
             self.folder.adopt(staging, lock)
         return lock.address
-
-    async def _install_offline(self, failed: InstallerFailed, *install: str) -> None:
-        """From the cache, where all that is needed is there; else the failure stays what it was."""
-        try:
-            await self._uv.run(*install, offline=True)
-        except InstallerFailed:
-            raise failed from None
 
     async def _rebuild(self, lock: Lock) -> None:
         interpreter = own_interpreter() if lock.basis.conda else await _interpreter_of(lock.basis)
         try:
             async with asyncio.timeout(self._settings.environment_time_limit_s):
-                with self.folder.staging() as staging:
+                with self.folder.staging(_staging_name(lock.basis, interpreter)) as staging:
                     python = await self._make_python(staging, lock.basis, interpreter)
-                    sync = ("pip", "sync", "-", "--python", str(python), "--require-hashes", *lock.basis.flags())
-                    try:
-                        await self._uv.run(*sync, text=lock.requirements, offline=True)  # mostly all is in the cache
-                    except InstallerFailed:
-                        await self._uv.run(*sync, text=lock.requirements)
-                    await asyncio.to_thread(self._bytecode.link, staging, lock.basis.python)
+                    await install_locked(self._uv, python, lock)
                     self.folder.adopt(staging, lock)
         except InstallerFailed as failed:
             raise build_error(failed.messages, interpreter.minor) from failed
@@ -192,26 +177,27 @@ class EnvironmentBuilder:
         await self._uv.run(*make, "--quiet")
         return staging / "bin" / "python"
 
-    # Compiling --------------------------------------------------------------------------------------------------------
+    # Afterwards -------------------------------------------------------------------------------------------------------
 
-    def _compile_later(self, address: str) -> None:
-        if not self._bytecode.is_done(self.folder.prefix(address)):
-            self._to_compile[address] = None
-            if self._compiling is None or self._compiling.done():
-                self._compiling = asyncio.create_task(self._compile(), name="compiling modules")
+    def _finish_later(self, address: str) -> None:
+        """Have it on the disk, and its modules compiled."""
+        is_finished = self.folder.is_durable(address) and self._bytecode.is_done(self.folder.prefix(address))
+        if not is_finished and address not in self._finishing:
+            task = asyncio.create_task(self._finish(address), name=f"finishing environment {address}")
+            self._finishing[address] = task
+            task.add_done_callback(lambda _: self._finishing.pop(address))
 
-    async def _compile(self) -> None:
-        """One environment at a time: it is to take what is left of the machine's time, and no more."""
-        while self._to_compile:
-            address = next(iter(self._to_compile))
-            del self._to_compile[address]
-            prefix = self.folder.prefix(address)
-            try:
-                version = self.folder.lock(address).basis.python
+    async def _finish(self, address: str) -> None:
+        prefix = self.folder.prefix(address)
+        try:
+            version = self.folder.lock(address).basis.python
+            await asyncio.to_thread(self._bytecode.link, prefix, version)
+            await asyncio.to_thread(self.folder.make_durable, address)
+            async with self._compiling:
                 part = await asyncio.to_thread(worker_part, self._settings.data_dir)
                 await self._bytecode.compile(prefix, self.folder.python(address), version, part)
-            except (OSError, ValueError) as error:  # removed meanwhile, or the disk is full: it is good without
-                logger.warning("the modules of environment %s could not be compiled: %s", address, error)
+        except (OSError, ValueError) as error:  # removed meanwhile, or the disk is full: it is good without
+            logger.warning("environment %s could not be finished: %s", address, error)
 
     async def _named(self, failed: InstallerFailed, request: Request) -> EnvironmentBuildError:
         error = build_error(failed.messages, request.interpreter.minor, request.dependencies)
@@ -222,6 +208,11 @@ class EnvironmentBuilder:
         if self._settings.package_offline:
             hint += " The server looks in its cache alone, as its setting RAFIKI_PACKAGE_OFFLINE says."
         return EnvironmentBuildError(error.message, hint)
+
+
+def _staging_name(basis: Basis, interpreter: Interpreter) -> str:
+    """The same for the same interpreter: it is asked what it is at each new path, for a fourth of a build's time."""
+    return secrets.token_hex(4) if basis.conda else hashlib.sha256(str(interpreter.path).encode()).hexdigest()[:8]
 
 
 def _without_gpu_packages(staging: Path, basis: Basis) -> list[str]:

@@ -9,7 +9,6 @@ without it.
 from __future__ import annotations
 
 import asyncio
-import csv
 import hashlib
 import logging
 import os
@@ -20,11 +19,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rafiki.environment.disk import sync_filesystem
+from rafiki.environment.records import Record, read_records
 from rafiki.environment.uv import InstallerFailed, run_program
 
 logger = logging.getLogger("rafiki.environment")
 
 _DONE_FILE = "rafiki.compiled"
+_DIGEST_LENGTH = 32
 #: Reads lines of a source's path and where to write; what does not compile (a template of code, say) is left out.
 _COMPILE = """
 import os, py_compile, sys
@@ -59,18 +61,19 @@ class Bytecode:
         return (prefix / _DONE_FILE).exists()
 
     def link(self, prefix: Path, python_version: str) -> None:
-        """Give an environment what is known to be in the cache. Blocking, for milliseconds."""
-        for modules in self._modules(prefix, _tag(python_version), to_read=False):
-            _link(modules)
+        """Give an environment what is known to be in the cache. Blocking, for some 10 us per file."""
+        for record in read_records(prefix):
+            modules = self._modules(record, _tag(python_version), to_read=False)
+            if modules is not None:
+                _link(modules)
 
     async def compile(self, prefix: Path, python: Path, python_version: str, worker_part: Path) -> None:
         """Compile what is missing, for this environment and all later ones. May be cancelled."""
         tag = _tag(python_version)
-        for modules in await asyncio.to_thread(self._modules, prefix, tag):
+        for modules in await asyncio.to_thread(self._all_modules, prefix, worker_part, tag):
             if not modules.kept.is_dir():
                 await self._keep(modules, python, tag)
-                await asyncio.to_thread(_link, modules)
-        await self._run(python, await asyncio.to_thread(_missing, worker_part, tag))
+            await asyncio.to_thread(_link, modules)
         (prefix / _DONE_FILE).touch()
 
     async def _keep(self, modules: _Modules, python: Path, tag: str) -> None:
@@ -79,6 +82,7 @@ class Bytecode:
         try:
             await self._run(python, {source: unfinished / _compiled(path, tag) for path, source in sources.items()})
             unfinished.mkdir(parents=True, exist_ok=True)  # it may have nothing that compiles
+            await asyncio.to_thread(sync_filesystem, unfinished)  # Python would run what is cut short
             with suppress(OSError):  # another process was first
                 unfinished.rename(modules.kept)
         finally:
@@ -93,39 +97,42 @@ class Bytecode:
         except InstallerFailed as failed:
             logger.warning("modules could not be compiled: %s", failed.messages)
 
-    def _modules(self, prefix: Path, tag: str, to_read: bool = True) -> list[_Modules]:
-        """Of each distribution; without `to_read` of those alone whose files were read before."""
-        found = []
-        for record in prefix.glob("lib/python*/site-packages/*.dist-info/RECORD"):
-            site_packages = record.parents[1]
-            files = (row[0] for row in csv.reader(record.read_text().splitlines()) if row)
-            paths = tuple(sorted(file for file in files if file.endswith(".py") and _is_inside(file)))
-            digest = self._digest(site_packages, paths, to_read) if paths else None
-            if digest is not None:
-                found.append(_Modules(site_packages, paths, self._folder / f"{digest}-{tag}"))
-        return found
+    def _all_modules(self, prefix: Path, worker_part: Path, tag: str) -> list[_Modules]:
+        found = [self._modules(record, tag) for record in read_records(prefix)]
+        return [modules for modules in (*found, self._modules_of_ours(worker_part, tag)) if modules is not None]
 
-    def _digest(self, site_packages: Path, paths: tuple[str, ...], to_read: bool) -> str | None:
+    def _modules(self, record: Record, tag: str, to_read: bool = True) -> _Modules | None:
+        """Of a distribution; without `to_read` only if its files were read before."""
+        paths = tuple(sorted(path for path in record.files if path.endswith(".py") and _is_inside(path)))
+        digest = self._digest(record, paths, to_read) if paths else None
+        return _Modules(record.site_packages, paths, self._folder / f"{digest}-{tag}") if digest else None
+
+    def _modules_of_ours(self, worker_part: Path, tag: str) -> _Modules | None:
+        """None where this version of Python has compiled them already."""
+        paths = tuple(sorted(str(path.relative_to(worker_part)) for path in worker_part.rglob("*.py")))
+        if all((worker_part / _compiled(path, tag)).exists() for path in paths):
+            return None
+        return _Modules(worker_part, paths, self._folder / f"{_content_digest(worker_part, paths)}-{tag}")
+
+    def _digest(self, record: Record, paths: tuple[str, ...], to_read: bool) -> str | None:
         """Of the content of these files. That of the very same files (links to them) is read once."""
         identity = hashlib.sha256()
         for path in paths:
-            with suppress(OSError):  # it lists what it has not
-                status = os.stat(f"{site_packages}/{path}")  # noqa: PTH116 (as strings: there are thousands)
-                identity.update(
-                    f"{path}\0{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}\0".encode()
-                )
+            status = record.files[path]
+            identity.update(f"{path}\0{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}\0".encode())
         known = self._folder / "of-files" / identity.hexdigest()[:32]
-        try:
-            return known.read_text()
-        except OSError:
-            if not to_read:
-                return None
-            digest = _content_digest(site_packages, paths)
-            known.parent.mkdir(parents=True, exist_ok=True)
-            partial = known.with_name(f".{secrets.token_hex(8)}")
-            partial.write_text(digest)
-            partial.rename(known)
-            return digest
+        with suppress(OSError):
+            digest = known.read_text()
+            if len(digest) == _DIGEST_LENGTH:  # a power failure may have cut it short
+                return digest
+        if not to_read:
+            return None
+        digest = _content_digest(record.site_packages, paths)
+        known.parent.mkdir(parents=True, exist_ok=True)
+        partial = known.with_name(f".{secrets.token_hex(8)}")
+        partial.write_text(digest)
+        partial.rename(known)
+        return digest
 
 
 def _is_inside(file: str) -> bool:
@@ -140,7 +147,7 @@ def _content_digest(site_packages: Path, paths: tuple[str, ...]) -> str:
         except OSError:
             content = b""
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:_DIGEST_LENGTH]
 
 
 def _compiled(path: str, tag: str) -> str:
@@ -158,13 +165,6 @@ def _link(modules: _Modules) -> None:
             for name in names:
                 with suppress(FileNotFoundError, FileExistsError):
                     os.link(f"{folder}/{name}", f"{target}/{name}")
-
-
-def _missing(worker_part: Path, tag: str) -> dict[Path, Path]:
-    targets = {
-        source: source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc" for source in worker_part.rglob("*.py")
-    }
-    return {source: target for source, target in targets.items() if not target.exists()}
 
 
 def _tag(python_version: str) -> str:

@@ -1,6 +1,7 @@
 """The folder of environments: each whole or not there, named after its content, listed with size and last use.
 
-<address>/              an environment; its `rafiki.lock` is what it was built from
+<address>/              an environment; its `rafiki.lock` is what it was built from; its `rafiki.unsynced`, which is
+                        there until the disk has all of it, names the boot outside of which it may be damaged
 .building-*/            one that is being built; its builder holds a lock on the folder while it lives
 .removed-*/             one that is being removed
 .failed/<address>       why an environment could not be built again
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import os
 import secrets
 import shutil
@@ -23,10 +25,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rafiki.environment.disk import boot_id, sync_filesystem
 from rafiki.environment.lock import Basis, Lock
 
 _LOCK_FILE = "rafiki.lock"
 _USED_FILE = "rafiki.used"
+_UNSYNCED_FILE = "rafiki.unsynced"
 _BUILDING, _REMOVED = ".building-", ".removed-"
 _REMEMBERED_S = 24 * 3600.0
 
@@ -57,8 +61,19 @@ class EnvironmentFolder:
         return self.prefix(address) / "bin" / "python"
 
     def is_built(self, address: str) -> bool:
-        """It is there, and so is the interpreter that it was made of."""
-        return (self.prefix(address) / _LOCK_FILE).exists() and self.python(address).exists()
+        """It is there, and so is the interpreter that it was made of; no power failure can have cut its files short."""
+        prefix = self.prefix(address)
+        return (prefix / _LOCK_FILE).exists() and self.python(address).exists() and not _is_doubtful(prefix)
+
+    def is_durable(self, address: str) -> bool:
+        """The disk has all of it."""
+        return not (self.prefix(address) / _UNSYNCED_FILE).exists()
+
+    def make_durable(self, address: str) -> None:
+        """Blocking, for as long as the disk needs. Nobody has to wait for it: what is lost before is built again."""
+        if not self.is_durable(address):
+            sync_filesystem(self.prefix(address))
+            (self.prefix(address) / _UNSYNCED_FILE).unlink(missing_ok=True)
 
     def lock(self, address: str) -> Lock:
         return Lock.parse((self.prefix(address) / _LOCK_FILE).read_text())
@@ -82,28 +97,28 @@ class EnvironmentFolder:
     # Building ---------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def staging(self) -> Iterator[Path]:
-        """A new folder to build in. What is left of it in the end is removed, at the latest by the next `sweep`."""
+    def staging(self, name: str) -> Iterator[Path]:
+        """A new folder to build in. What is left of it in the end is removed, at the latest by the next `sweep`.
+
+        For one `name` it has the same path again, where that is free: installers remember what they found there.
+        """
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.path / f"{_BUILDING}{secrets.token_hex(8)}"
-        path.mkdir()
+        path = next(path for no in itertools.count() if _make(path := self.path / f"{_BUILDING}{name}-{no}"))
         holding = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(holding, fcntl.LOCK_EX)
             yield path
         finally:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path, holding)
             os.close(holding)
 
     def adopt(self, staging: Path, lock: Lock) -> None:
         """Make what was built an environment. Where another builder was first, his is kept."""
         address = lock.address
         (staging / _USED_FILE).touch()
-        with (staging / _LOCK_FILE).open("w") as file:
-            file.write(lock.text)
-            file.flush()
-            os.fsync(file.fileno())
-        if self.prefix(address).exists() and not self.is_built(address):  # its interpreter is gone
+        (staging / _UNSYNCED_FILE).write_text(boot_id())
+        (staging / _LOCK_FILE).write_text(lock.text)
+        if self.prefix(address).exists() and not self.is_built(address):  # its interpreter is gone, say
             self._discard(self.prefix(address))
         try:
             staging.rename(self.prefix(address))
@@ -174,9 +189,25 @@ class EnvironmentFolder:
             except BlockingIOError:
                 continue
             else:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path, holding)
             finally:
                 os.close(holding)
+
+
+def _make(path: Path) -> bool:
+    """False: it is there already."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove(path: Path, holding: int) -> None:
+    """Remove the folder that is held, unless it has gone elsewhere and another has its path."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_ino == os.fstat(holding).st_ino:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 async def _wait_for_lock(path: Path, fd: int) -> int:
@@ -199,6 +230,14 @@ async def _wait_for_lock(path: Path, fd: int) -> int:
     threading.Thread(target=wait, daemon=True, name=f"lock {path.name}").start()
     await got
     return fd
+
+
+def _is_doubtful(prefix: Path) -> bool:
+    """It was built in another boot, and had not come to the disk for certain when that ended."""
+    try:
+        return (prefix / _UNSYNCED_FILE).read_text() != boot_id()
+    except FileNotFoundError:
+        return False
 
 
 def _describe(path: Path) -> EnvironmentInfo:

@@ -6,15 +6,13 @@ The first line is a comment with what else a builder needs; the rest is a requir
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rafiki.environment.sources import local_links
-from rafiki.environment.uv import InstallerFailed, Uv
+from rafiki.environment.uv import OnLine, Uv
 
 _HEADER = "# rafiki: "
 
@@ -66,49 +64,19 @@ class Lock:
         return Lock(Basis(**given | tuples), requirements)
 
 
-async def lock_installed(uv: Uv, python: Path, basis: Basis) -> Lock:
-    """The lock of what is installed: a first build resolves and installs in one go, and is locked after it."""
-    found = python.parents[1].glob("lib/python*/site-packages/*.dist-info")
-    installed = sorted("==".join(path.stem.split("-")[:2]) for path in found)
-    compile_ = ("pip", "compile", "-", "--python", str(python), "--generate-hashes", "--no-deps", "--no-header")
-    options = ("--no-annotate", "--quiet", *basis.flags())
-    text = "\n".join(installed)
-    try:
-        requirements = await uv.run(*compile_, *options, text=text, offline=True)  # it has just read all it needs
-    except InstallerFailed:
-        requirements = ""
-    lines = await asyncio.to_thread(_with_local_hashes, requirements.splitlines(), local_links(uv.variables))
-    if not lines or any(_has_no_hash(line) for line in lines):  # an index that tells none: files are read for them
-        lines = (await uv.run(*compile_, *options, text=text)).splitlines()
-    return Lock(basis, "\n".join(lines) + "\n")
+@dataclass(frozen=True)
+class Question:
+    """What do `requirements` come to with this interpreter? `flags` are the installer's, beside those of the basis."""
+
+    python: Path
+    basis: Basis
+    requirements: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
 
-def _has_no_hash(line: str) -> bool:
-    return "==" in line and "--hash" not in line and not line.endswith("\\")
-
-
-def _with_local_hashes(lines: list[str], folders: list[Path]) -> list[str]:
-    """With the hashes of packages that come from a folder of wheels, which tells none."""
-    hashed = []
-    for line in lines:
-        if _has_no_hash(line):
-            name, _, version = line.strip().partition("==")
-            wheels = [wheel for folder in folders for wheel in sorted(folder.glob("*.whl"))]
-            hashes = [_sha256(wheel) for wheel in wheels if _is_of(wheel, name, version)]
-            line = " \\\n".join([line, *(f"    --hash=sha256:{one}" for one in dict.fromkeys(hashes))])
-        hashed.append(line)
-    return hashed
-
-
-def _is_of(wheel: Path, name: str, version: str) -> bool:
-    parts = wheel.name.split("-")
-    return [_normalized(parts[0]), parts[1]] == [_normalized(name), version]
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+async def resolve(uv: Uv, asked: Question, on_line: OnLine | None = None, offline: bool = False) -> Lock:
+    """The answer. Nothing is installed. Raises `InstallerFailed`."""
+    compile_ = ("pip", "compile", "-", "--python", str(asked.python), *asked.basis.flags(), *asked.flags)
+    options = ("--generate-hashes", "--no-header", "--no-annotate")
+    text = "\n".join(asked.requirements)
+    return Lock(asked.basis, await uv.run(*compile_, *options, text=text, on_line=on_line, offline=offline))

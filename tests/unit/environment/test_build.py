@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,6 +122,28 @@ async def test_the_hashes_of_local_wheels_are_locked_too(
     assert builder.folder.is_built(built.address)
 
 
+async def test_the_index_has_the_last_word_whatever_the_cache_knows_and_has(
+    index: PackageIndex, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    async def build(place: str) -> tuple[str, str]:
+        """What is locked of numpy, and what is installed."""
+        builder = EnvironmentBuilder(make_settings(data_dir=tmp_path / place, package_index_url=url))
+        builder._uv.variables["UV_HTTP_RETRIES"] = "0"
+        built = await builder.build({}, Told())
+        await builder.close()
+        found = run(builder.folder.python(built.address), "import numpy; print(numpy.__version__)")
+        return packages(builder.folder, built.address)["numpy"], found.stdout.strip()
+
+    with index.served() as url:
+        assert await build("first") == ("1.0", "1.0")
+        index.add("numpy", "1.1")
+        assert await build("newer") == ("1.1", "1.1")
+        for package in (tmp_path / "cache").glob("archive-v*/*"):
+            shutil.rmtree(package)
+        assert await build("emptied") == ("1.1", "1.1")
+    assert await build("unreachable") == ("1.1", "1.1")
+
+
 async def test_a_cancelled_build_is_killed_and_leaves_nothing(
     make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -189,7 +212,7 @@ async def test_a_builder_killed_at_its_work_leaves_nothing_that_is_used(
     other = start_builder(make_settings(), index)
     assert other.stdout is not None
     assert other.stdout.readline() == "resolving\n"
-    with builder.folder.staging() as ours:  # one that lives is left alone
+    with builder.folder.staging("any") as ours:  # one that lives is left alone
         other.kill()
         other.communicate()
         builder.folder.sweep()
@@ -212,12 +235,13 @@ async def test_modules_are_compiled_once_and_shared(
 ) -> None:
     index.add("alpha", "1.0")
     built = await build({"alpha": "1.0"})
-    await builder.compiled()
+    await builder.finished()
     paths = compiled(builder.folder, built.address)
     assert [path.name.partition(".")[0] for path in paths] == ["alpha", "numpy", "pillow", "requests"]
     other = EnvironmentBuilder(make_settings(data_dir=tmp_path / "other"))
     again = await other.build({"alpha": "1.0"}, Told())
-    linked = compiled(other.folder, again.address)  # there as soon as the environment is
+    await other.finished()
+    linked = compiled(other.folder, again.address)
     assert [path.stat().st_ino for path in linked] == [path.stat().st_ino for path in paths]
     python = other.folder.python(again.address)
     assert run(python, "import alpha; print(alpha.__cached__); print(alpha.__version__)").stdout.split() == [
@@ -236,7 +260,7 @@ async def test_modules_of_another_content_are_others_whatever_their_package_says
 ) -> None:
     index.add("alpha", "1.0")
     await build({"alpha": "1.0"})
-    await builder.compiled()
+    await builder.finished()
     wheel = index.add("alpha", "1.0")
     write_wheel(wheel, "alpha", "1.0", code="__version__ = 'forged'\n")
     elsewhere = make_settings(data_dir=tmp_path / "other", package_cache_dir=tmp_path / "cache")

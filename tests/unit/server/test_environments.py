@@ -19,7 +19,7 @@ def make(settings: Settings, name: str, last_used: float) -> Lock:
     """An environment with one package, of 1,000 bytes, half of them in a file that it shares."""
     folder = EnvironmentFolder(settings.environments_dir)
     lock = Lock(Basis("3.11.7"), f"{name}==1.0 \\\n    --hash=sha256:00\n")
-    with folder.staging() as staging:
+    with folder.staging("any") as staging:
         (staging / "bin").mkdir()
         (staging / "bin/python").symlink_to(sys.executable)
         (staging / "own").write_bytes(b"o" * 500)
