@@ -130,6 +130,27 @@ def test_as_a_script_it_tests_itself(folder: Path, builds: Settings, example: Ex
     assert "predictions are as the task" in ended.stdout
 
 
+NO_QUERIES = """
+import sys
+from pathlib import Path
+from rafiki.model import load_model_class
+
+model_class = load_model_class(Path(sys.argv[1]).read_bytes(), "XgbClf")
+model = model_class(n_estimators=3, max_depth=2)
+model.train(sys.argv[2])
+print(model.predict([]), len(model.predict([{"x": 1}])[0]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_no_queries_have_no_predictions(builds: Settings, tmp_path: Path, n_classes: int) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n" + "".join(f"{i},{i % n_classes}\n" for i in range(30)))
+    command = [str(build(builds, XGB_CLF.dependencies)), "-c", NO_QUERIES, str(XGB_CLF.path), str(path)]
+    ended = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    assert ended.stderr == f"[] {n_classes}\n"
+
+
 def query_images() -> list[Path]:
     return sorted((ROOT / "examples" / "data" / "image_classification").glob("*.png"))
 

@@ -52,6 +52,8 @@ class SkDt(BaseModel):
         return float(np.mean(self._probabilities(X).argmax(axis=1) == y))
 
     def predict(self, queries):
+        if len(queries) == 0:
+            return []
         X = dataset.transform_images(queries, image_size=self._image_size, mode=self._image_mode)
         return self._probabilities(X.reshape(len(X), -1)).tolist()
 

@@ -85,6 +85,8 @@ class TfFeedForward(BaseModel):
         return np.mean(self._probabilities(X).argmax(axis=1) == y)
 
     def predict(self, queries):
+        if len(queries) == 0:
+            return []
         X = dataset.transform_images(queries, image_size=self._image_size, mode=self._knobs["image_mode"])
         return self._probabilities(X).tolist()
 

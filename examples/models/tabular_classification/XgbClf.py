@@ -54,6 +54,8 @@ class XgbClf(BaseModel):
         return np.mean(self._probabilities(table.to_matrix(one_hot=True)).argmax(axis=1) == y)
 
     def predict(self, queries):
+        if len(queries) == 0:
+            return []
         return self._probabilities(self._schema.to_matrix(queries, one_hot=True)).tolist()
 
     def dump_parameters(self):

@@ -48,6 +48,8 @@ class ImageLinear(BaseModel):
         return np.mean(self._probabilities(X).argmax(axis=1) == y)
 
     def predict(self, queries):
+        if len(queries) == 0:
+            return []
         images = dataset.transform_images(queries, image_size=self._params["image_size"], mode="RGB")
         return self._probabilities(features(images)).tolist()
 

@@ -57,6 +57,8 @@ class TabularForestClassifier(BaseModel):
         return np.mean(self._probabilities(self._matrix(table)).argmax(axis=1) == y)
 
     def predict(self, queries):
+        if len(queries) == 0:
+            return []
         X = self._schema.to_matrix(queries, one_hot=True)
         texts = {name: [query.get(name) for query in queries] for name in self._words}
         return self._probabilities(with_words(X, self._words, texts)).tolist()

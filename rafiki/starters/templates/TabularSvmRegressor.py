@@ -50,6 +50,8 @@ class TabularSvmRegressor(BaseModel):
         return r2_score(table.targets, self._values(self._matrix(table)))
 
     def predict(self, queries):
+        if len(queries) == 0:
+            return []
         X = self._schema.to_matrix(queries, one_hot=True)
         texts = {name: [query.get(name) for query in queries] for name in self._words}
         return self._values(with_words(X, self._words, texts)).tolist()

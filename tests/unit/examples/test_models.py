@@ -57,6 +57,7 @@ def test_image_classifiers(digits: dict[str, str], name: str) -> None:
     # An image of another size, and one at a time.
     assert len(model.predict([np.zeros((30, 20, 3), np.uint8)])[0]) == 10
     assert np.allclose(model.predict([queries[0]])[0], predictions[0])
+    assert model.predict([]) == []
 
 
 def test_an_ensemble_does_not_fall_behind_its_best_member(digits: dict[str, str]) -> None:
@@ -95,3 +96,4 @@ def test_tagger(tmp_path: Path) -> None:
     task = get_task("POS_TAGGING")
     assert [task.check_prediction(q, p) for q, p in zip(queries, predictions, strict=True)] == predictions
     assert predictions[:2] == [[0, 1, 2, 3], [0, 1]]
+    assert model.predict([]) == []

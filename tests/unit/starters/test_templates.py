@@ -67,6 +67,7 @@ def answers(starter: Starter, model: BaseModel, queries: list[Any]) -> list[Any]
     for query, prediction in zip(decoded, together, strict=True):
         assert task.check_prediction(query, prediction) == prediction
         assert np.allclose(model.predict([query])[0], prediction)
+    assert model.predict([]) == []
     return together
 
 
