@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ FAIL = {
     "asks_for_too_much_memory": ("OUT_OF_MEMORY", "Way.py, line"),
     "fills_the_disk_by_one_file": ("DISK_FULL", "File too large"),
     "fills_the_disk_by_many_files": ("DISK_FULL", "they may take"),
+    # Root reads what nobody may.
+    "hides_its_files": ("DISK_FULL", "they may take" if os.getuid() == 0 else "folders that cannot be read"),
     "fills_the_disk_unseen": ("DISK_FULL", "they may take"),
     "fills_the_disk_by_parameters": ("DISK_FULL", "could not be written"),
     "fills_logs": ("OUTPUT_LIMIT", ""),

@@ -6,5 +6,4 @@ class Way(Harmless):
             os.makedirs("a/%d" % n)
             with open("a/%d/filled" % n, "wb") as file:
                 file.write(bytes(2**20))
-            os.chmod("a/%d" % n, 0)
             time.sleep(0.002)
