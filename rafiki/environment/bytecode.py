@@ -9,6 +9,7 @@ without it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import logging
 import os
@@ -164,7 +165,21 @@ def _link(modules: _Modules) -> None:
                 os.mkdir(target)  # noqa: PTH102 (as strings: there are thousands)
             for name in names:
                 with suppress(FileNotFoundError, FileExistsError):
-                    os.link(f"{folder}/{name}", f"{target}/{name}")
+                    _give(f"{folder}/{name}", f"{target}/{name}")
+
+
+def _give(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        partial = f"{target}.{secrets.token_hex(8)}"
+        with open(source, "rb") as read, open(partial, "xb") as written:
+            shutil.copyfileobj(read, written)
+            written.flush()
+            os.fsync(written.fileno())
+        os.replace(partial, target)  # noqa: PTH105 (as strings: there are thousands)
 
 
 def _tag(python_version: str) -> str:

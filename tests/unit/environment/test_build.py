@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -249,6 +250,17 @@ async def test_modules_are_compiled_once_and_shared(
     ]  # fmt: skip
     assert str(other.folder.prefix(again.address)) in run(python, "import alpha; print(alpha.__file__)").stdout
     await other.close()
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs /dev/shm")
+async def test_modules_are_compiled_where_the_cache_is_on_another_file_system(
+    index: PackageIndex, make_settings: Callable[..., Settings]
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as cache_dir:
+        builder = EnvironmentBuilder(make_settings(package_cache_dir=Path(cache_dir)))
+        built = await builder.build({}, Told())
+        await builder.finished()
+        assert len(compiled(builder.folder, built.address)) == 3
 
 
 async def test_modules_of_another_content_are_others_whatever_their_package_says(
