@@ -75,7 +75,7 @@ os.wait()"""
     with process(code) as pid:
         usage = usage_of(pid, 10)
     assert usage.n_tasks == 4  # the grandchild has no parent any more: whoever keeps a worker's processes has it
-    assert usage.cpu_s >= 0.2
+    assert usage.cpu_s > 0.17  # 0.2 s, of which the kernel tells whole ticks of 0.01 s for each kind of time
     assert usage_of(pid, 10) == Usage()  # it has ended
 
 
