@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rafiki.environment import conda
@@ -150,12 +151,8 @@ class EnvironmentBuilder:
     async def _build_as(self, request: Request, progress: Progress) -> str:
         with self.folder.staging(_staging_name(request.basis, request.interpreter)) as staging:
             flags = _without_gpu_packages(staging, request.basis)
-            making = asyncio.create_task(self._make_python(staging, request.basis, request.interpreter))
-            try:
-                lock = await install(self._uv, request, making, flags, _telling(progress))
-            finally:
-                making.cancel()
-                await asyncio.gather(making, return_exceptions=True)  # it writes where all is removed now
+            make_python = partial(self._make_python, staging, request.basis, request.interpreter)
+            lock = await install(self._uv, request, make_python, flags, _telling(progress))
             self.folder.adopt(staging, lock)
         return lock.address
 

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,35 +28,61 @@ logger = logging.getLogger("rafiki.environment")
 _INVALID = re.compile(r"Failed to install: \S+ \(([^\s=]+)==[^)]*\)\s+cause: The wheel is invalid")
 
 
-async def install(uv: Uv, request: Request, making: asyncio.Task[Path], flags: Sequence[str], on_line: OnLine) -> Lock:
-    """Install what is declared into an interpreter that is being made, and lock it. Raises `InstallerFailed`."""
+MakePython = Callable[[], Coroutine[Any, Any, Path]]
+
+
+async def install(uv: Uv, request: Request, make_python: MakePython, flags: Sequence[str], on_line: OnLine) -> Lock:
+    """Install what is declared into an interpreter that is made for it, and lock it. Raises `InstallerFailed`."""
     asked = Question(request.interpreter.path, request.basis, request.requirements, tuple(flags))
+    making = asyncio.create_task(make_python())
     known = None
-    if not request.basis.conda and not request.basis.from_source:
-        with suppress(InstallerFailed):
-            known = await resolve(uv, asked, offline=True)
-    python = await making
-    if known is None:
-        return await _install_and_lock(uv, asked, python, on_line)
-    return await _install_known(uv, asked, known, python, on_line)
+    try:
+        if not request.basis.conda and not request.basis.from_source:
+            with suppress(InstallerFailed):
+                known = await resolve(uv, asked, offline=True)
+        python = await making
+    finally:
+        await _end(making)
+    if known is not None and all(trace.exists() for trace in _traces(uv, known)):
+        lock = await _install_known(uv, asked, known, python, make_python, on_line)
+    else:
+        lock = await _install_and_lock(uv, asked, python, on_line)
+    for trace in _traces(uv, lock):
+        trace.parent.mkdir(exist_ok=True)
+        trace.touch()
+    return lock
 
 
-async def _install_known(uv: Uv, asked: Question, known: Lock, python: Path, on_line: OnLine) -> Lock:
-    """The cache has an answer. That is installed while the index is asked for its own, which mostly is the same."""
+async def _install_known(
+    uv: Uv, asked: Question, known: Lock, python: Path, make_python: MakePython, on_line: OnLine
+) -> Lock:
+    """The cache has an answer, and all of it. That is installed while the index is asked: mostly it says the same."""
     asking = asyncio.create_task(_ask(uv, asked, known, on_line))
     installing = asyncio.create_task(_sync(uv, python, known, offline=True))
     try:
         lock = await asking
-        with suppress(InstallerFailed):  # there may be packages that the cache knows of and has not
-            await installing
-            if lock == known:
+        if lock == known:
+            with suppress(InstallerFailed):  # somebody has cleaned the cache
+                await installing
                 return lock
-        await _sync(uv, python, lock, on_line=on_line)
-        return lock
     finally:
-        for task in (asking, installing):
-            task.cancel()
-        await asyncio.gather(asking, installing, return_exceptions=True)
+        await _end(asking, installing)
+    for folder in ("bin", "lib"):
+        await asyncio.to_thread(shutil.rmtree, python.parents[1] / folder)
+    await _sync(uv, await make_python(), lock, on_line=on_line)
+    return lock
+
+
+def _traces(uv: Uv, lock: Lock) -> list[Path]:
+    """Files in the cache, one per package that is locked: those of packages that were installed from there before."""
+    folder = Path(uv.variables["UV_CACHE_DIR"]) / "rafiki-installed"
+    return [folder / f"{name}-{version}-{lock.basis.python}" for name, version in lock.packages.items()]
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _ask(uv: Uv, asked: Question, known: Lock, on_line: OnLine) -> Lock:
@@ -80,7 +107,7 @@ async def _install_and_lock(uv: Uv, asked: Question, python: Path, on_line: OnLi
             records = await _run(uv, python, *command, offline=True)
         except InstallerFailed:
             raise failed from None
-    there = Question(python, asked.basis, tuple(record.pin for record in records))
+    there = replace(asked, python=python, requirements=tuple(record.pin for record in records))
     try:
         return await resolve(uv, there, offline=True)
     except InstallerFailed:  # the cache does not know what conda has installed
