@@ -57,11 +57,13 @@ def _bar(what: str) -> Iterator[ByteProgress]:
 
 @contextmanager
 def _moving_table() -> Iterator[TrainProgress]:
+    from rich.console import Console
     from rich.live import Live
     from rich.table import Table
     from rich.text import Text
 
-    with Live(transient=True, auto_refresh=False) as live:
+    # A console of our own: one that others use may have been made when there was no terminal.
+    with Live(console=Console(), transient=True, auto_refresh=False) as live:
 
         def update(job: Row, trials: list[Row]) -> None:
             n_trials = job["budget"].get(BudgetOption.MODEL_TRIAL_COUNT, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+import rich
 
 from rafiki.client import RafikiConnectionError
 from rafiki.client.progress import progress_of_models
@@ -62,6 +63,7 @@ def test_a_train_job_is_a_line_per_change(client, train_job, capsys):
 
 
 def test_a_train_job_is_a_table_on_a_terminal(client, train_job, on_a_terminal, capsys):
+    rich.get_console()  # somebody's, made when there was no terminal
     on_a_terminal()
     client.wait_until_train_job_has_stopped("app", progress=True)
     out = capsys.readouterr().out
