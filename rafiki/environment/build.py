@@ -64,6 +64,7 @@ class EnvironmentBuilder:
         self._uv = Uv(installer_variables(settings))
         self._bytecode = Bytecode(Path(self._uv.variables["UV_CACHE_DIR"]), self._uv.variables)
         self._finishing: dict[str, asyncio.Task[None]] = {}  # by address
+        self._to_finish_again: set[str] = set()
         self._compiling = asyncio.Lock()  # one at a time: it is to take what is left of the machine's time
         self._may_build = {normalized_name(name) for name in settings.package_builds.replace(",", " ").split()}
 
@@ -178,13 +179,22 @@ class EnvironmentBuilder:
 
     def _finish_later(self, address: str) -> None:
         """Have it on the disk, and its modules compiled."""
-        is_finished = self.folder.is_durable(address) and self._bytecode.is_done(self.folder.prefix(address))
-        if not is_finished and address not in self._finishing:
-            task = asyncio.create_task(self._finish(address), name=f"finishing environment {address}")
-            self._finishing[address] = task
-            task.add_done_callback(lambda _: self._finishing.pop(address))
+        if self.folder.is_durable(address) and self._bytecode.is_done(self.folder.prefix(address)):
+            return
+        if address in self._finishing:  # maybe of one that was there before
+            self._to_finish_again.add(address)
+            return
+        task = asyncio.create_task(self._finish(address), name=f"finishing environment {address}")
+        self._finishing[address] = task
+        task.add_done_callback(lambda _: self._finishing.pop(address))
 
     async def _finish(self, address: str) -> None:
+        await self._finish_once(address)
+        while address in self._to_finish_again:
+            self._to_finish_again.discard(address)
+            await self._finish_once(address)
+
+    async def _finish_once(self, address: str) -> None:
         prefix = self.folder.prefix(address)
         try:
             version = self.folder.lock(address).basis.python

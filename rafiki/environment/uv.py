@@ -52,7 +52,7 @@ async def run_program(
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd="/",  # not where a project's own configuration may lie
@@ -81,13 +81,13 @@ async def run_program(
 
 async def _converse(process: asyncio.subprocess.Process, text: str, on_line: OnLine | None) -> tuple[bytes, str]:
     """All that it printed, and its messages."""
-    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    with suppress(ConnectionError):  # it may end without having read its input
-        process.stdin.write(text.encode())
-        await process.stdin.drain()
-    process.stdin.close()
+    if process.stdin is not None:
+        with suppress(ConnectionError, RuntimeError):  # it may end without having read its input; uvloop's own error
+            process.stdin.write(text.encode())
+            await process.stdin.drain()
+        process.stdin.close()
     output, messages = await asyncio.gather(process.stdout.read(), _read_lines(process.stderr, on_line))
     return output, messages
 
