@@ -90,14 +90,18 @@ def test_fashion_mnist_unpacked(tmp_path: Path) -> None:
     assert Path("data/fashion_mnist_train.zip").is_file()
 
 
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)  # the same in every process that collects these tests
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("train-images-idx3-ubyte.gz", b"no gzip", "cannot be unpacked"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(b"no IDX at all, whatever else it is"), "not an IDX file"),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(struct.pack(">4I", 0x803, 6, 28, 28) + b"0" * 9), "holds 9 values"),
-        ("t10k-labels-idx1-ubyte.gz", gzip.compress(struct.pack(">2I", 0x801, 3) + b"\0\1\2"), "6 images and 3 labels"),
-        ("t10k-labels-idx1-ubyte.gz", gzip.compress(struct.pack(">2I", 0x801, 6) + b"\0\1\2\3\4\12"), "label is 10"),
+        ("train-images-idx3-ubyte.gz", packed(b"no IDX at all, whatever else it is"), "not an IDX file"),
+        ("t10k-images-idx3-ubyte.gz", packed(struct.pack(">4I", 0x803, 6, 28, 28) + b"0" * 9), "holds 9 values"),
+        ("t10k-labels-idx1-ubyte.gz", packed(struct.pack(">2I", 0x801, 3) + b"\0\1\2"), "6 images and 3 labels"),
+        ("t10k-labels-idx1-ubyte.gz", packed(struct.pack(">2I", 0x801, 6) + b"\0\1\2\3\4\12"), "label is 10"),
     ],
 )
 def test_fashion_mnist_checks_what_it_reads(tmp_path: Path, name: str, content: bytes, message: str) -> None:
