@@ -57,13 +57,13 @@ def measure_server(data_dir: Path, opens_web: bool = False) -> dict[str, float]:
         wait_for_answer(url, server)
         row = {"ready_s": time.perf_counter() - started}
         cpu_before = cpu_s(server.pid)
-        time.sleep(2)
+        time.sleep(2)  # the time over which its idling is measured
         row["cpu_percent"] = (cpu_s(server.pid) - cpu_before) / 2 * 100
         row["rss_mb"] = memory_mb(server.pid, "Rss")
         row["pss_mb"] = memory_mb(server.pid, "Pss")
         if opens_web:
             urllib.request.urlopen(f"{url}/web", timeout=30).read()
-            time.sleep(1)
+            time.sleep(1)  # a page's work ends some time after its answer
             row["rss_web_mb"] = memory_mb(server.pid, "Rss")
         return row
     finally:
@@ -82,7 +82,7 @@ def wait_for_answer(url: str, server: subprocess.Popen[bytes]) -> None:
             urllib.request.urlopen(url, timeout=1).read()
             return
         except OSError:
-            time.sleep(0.005)
+            time.sleep(0.005)  # there is no event that does not come from what is measured
     raise SystemExit(f"the server exited with status {server.returncode}")
 
 

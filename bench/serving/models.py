@@ -56,7 +56,7 @@ def make(kind: str) -> None:
 
 
 def get(kind: str) -> Any:
-    return pickle.loads(model_path(kind).read_bytes())
+    return pickle.loads(model_path(kind).read_bytes())  # what this file wrote itself
 
 
 def prepare(queries: list[Any], work: str) -> np.ndarray:

@@ -39,7 +39,7 @@ def describe_server() -> dict[str, Any]:
     from rafiki.settings import Settings
 
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(Settings(data_dir=Path(folder)), None, None)  # type: ignore[arg-type]
+        app = create_app(Settings(data_dir=Path(folder)), None, None)  # type: ignore[arg-type]  # no route is called
         return describe(app)
 
 
