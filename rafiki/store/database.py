@@ -8,7 +8,9 @@ and what a power failure takes of them is about trials that it has ended too.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -43,6 +45,17 @@ def to_int32(number: int) -> int:
     return min(max(number, 0), 2**31 - 1)
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time. (A lock on the database's own file would end SQLite's when it is closed.)"""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
 class Database:
     """Opens, and creates or migrates where that is due. Thread-safe; not to be shared over a fork."""
 
@@ -56,7 +69,8 @@ class Database:
         )
         event.listen(self._read_engine, "connect", _refuse_writes)
         self._writer = self._write_engine.connect()
-        self._pragma("journal_mode=WAL")
+        with _alone_in(path.parent):  # SQLite does not wait for others that switch a new database at the same time
+            self._pragma("journal_mode=WAL")
         self._bring_up_to_date()
 
     @contextmanager
